@@ -1,0 +1,71 @@
+"""The API server's settings: frozen, each with its unit, default and reason."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .request import UserInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What one API server needs to know besides its store, clock, random source and dialer.
+
+    service_account_issuer        `iss` of the tokens that it signs and the one it trusts.
+    service_account_key           EC or RSA private key (PEM) that signs service-account tokens.
+    service_account_public_keys   keys (PEM) that verify them, for rotation; the signing key's own is always trusted.
+    api_audiences                 audiences a token may be meant for; the issuer unless named.
+    client_ca                     certificates (PEM) that client certificates must chain to; empty: x509 is off.
+    cluster_ca                    certificates (PEM) that clients verify this server with: `kube-root-ca.crt`.
+    static_tokens                 bearer token -> user; for tests and for joining nodes.
+    anonymous_paths               paths served without credentials; health only, so that probes need none.
+    service_cidr                  range that Service addresses come from; its first address is `kubernetes`.
+    node_port_range               first and last port for NodePort Services, as upstream's default.
+    advertise_address             what the `kubernetes` Service's endpoints point to; "" leaves them out.
+    advertise_port                port of that address.
+    version                       what `/version` says as gitVersion.
+    max_body_bytes                larger bodies get 413; upstream's limit.
+    max_in_flight                 requests served at once, reads and writes; more get 429.  Watches do not count.
+    request_seconds               an ordinary request that takes longer gets 504; upstream's default.
+    watch_seconds                 a watch without timeoutSeconds ends after between one and two times this.
+    bookmark_seconds              how often an idle watch that asked for bookmarks gets one.
+    event_ttl_seconds             Events are deleted this long after their last occurrence.
+    service_account_token_seconds lifetime of the token in the projected volume that admission adds to Pods.
+    default_toleration_seconds    how long a Pod stays on a node that is not ready or unreachable.
+    """
+
+    service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"
+    service_account_key: bytes = b""
+    service_account_public_keys: tuple[bytes, ...] = ()
+    api_audiences: tuple[str, ...] = ()
+    client_ca: bytes = b""
+    cluster_ca: bytes = b""
+    static_tokens: Mapping[str, UserInfo] = field(default_factory=dict)
+    anonymous_paths: tuple[str, ...] = ("/healthz", "/livez", "/readyz")
+    service_cidr: str = "10.43.0.0/16"
+    node_port_range: tuple[int, int] = (30000, 32767)
+    advertise_address: str = ""
+    advertise_port: int = 6443
+    version: str = "v1.37.0"
+    max_body_bytes: int = 3 * 1024 * 1024
+    max_in_flight: int = 400
+    request_seconds: float = 60
+    watch_seconds: float = 1800
+    bookmark_seconds: float = 60
+    event_ttl_seconds: float = 3600
+    service_account_token_seconds: int = 3607
+    default_toleration_seconds: int = 300
+
+    def service_network(self) -> ipaddress.IPv4Network:
+        return ipaddress.IPv4Network(self.service_cidr)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """Certificate and key (PEM files) to serve with."""
+
+    certificate: Path
+    key: Path
