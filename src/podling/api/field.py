@@ -1,0 +1,174 @@
+"""Paths into objects and the errors found there, in apimachinery's words.
+
+A `Path` grows as validation walks down: `Path("spec") / "containers" / 0 / "image"` prints `spec.containers[0].image`; `path.key("a/b")`
+is an entry of a map. A `FieldError` says what is wrong at one path; its text is what clients see in a Status' message and causes
+(k8s.io/apimachinery/pkg/util/validation/field).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from .gotext import json_text, number, quote
+
+
+class Path:
+    """Where in an object. Immutable; made by `/` and `key`."""
+
+    __slots__ = ("_parent", "_part")
+
+    def __init__(self, name: str, *more: str) -> None:
+        self._parent: Path | None = None
+        self._part = ".".join((name, *more))
+
+    def __truediv__(self, part: str | int) -> Path:
+        """A named field, or with an int an element of a list."""
+        if isinstance(part, int):
+            return self._child(f"[{part}]")
+        return self._child(f".{part}")
+
+    def key(self, key: str) -> Path:
+        """An entry of a map."""
+        return self._child(f"[{key}]")
+
+    def _child(self, part: str) -> Path:
+        child = Path.__new__(Path)
+        child._parent = self
+        child._part = part
+        return child
+
+    def __str__(self) -> str:
+        parts = []
+        node: Path | None = self
+        while node is not None:
+            parts.append(node._part)
+            node = node._parent
+        return "".join(reversed(parts))
+
+    def __repr__(self) -> str:
+        return f"<Path {self}>"
+
+
+class Type(Enum):
+    """Why a value is refused. The value is the cause's `reason` on the wire."""
+
+    NOT_FOUND = "FieldValueNotFound"
+    REQUIRED = "FieldValueRequired"
+    DUPLICATE = "FieldValueDuplicate"
+    INVALID = "FieldValueInvalid"
+    NOT_SUPPORTED = "FieldValueNotSupported"
+    FORBIDDEN = "FieldValueForbidden"
+    TOO_LONG = "FieldValueTooLong"
+    TOO_MANY = "FieldValueTooMany"
+    INTERNAL = "InternalError"
+    TYPE_INVALID = "FieldValueTypeInvalid"
+
+
+_WORDS = {
+    Type.NOT_FOUND: "Not found",
+    Type.REQUIRED: "Required value",
+    Type.DUPLICATE: "Duplicate value",
+    Type.INVALID: "Invalid value",
+    Type.NOT_SUPPORTED: "Unsupported value",
+    Type.FORBIDDEN: "Forbidden",
+    Type.TOO_LONG: "Too long",
+    Type.TOO_MANY: "Too many",
+    Type.INTERNAL: "Internal error",
+    Type.TYPE_INVALID: "Invalid value",
+}
+_VALUELESS = {Type.REQUIRED, Type.FORBIDDEN, Type.TOO_LONG, Type.INTERNAL}
+
+
+class _Omitted:
+    """Marks a value that the message leaves out."""
+
+
+_OMITTED = _Omitted()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong at one place. Not an exception: validation collects them into an `errors.Invalid`."""
+
+    type: Type
+    field: str
+    value: Any
+    detail: str = ""
+
+    @property
+    def body(self) -> str:
+        """The message without the field's name."""
+        words = _WORDS[self.type]
+        if self.type not in _VALUELESS and self.value is not _OMITTED:
+            words = f"{words}: {_render(self.value)}"
+        return f"{words}: {self.detail}" if self.detail else words
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.body}"
+
+
+def _render(value: Any) -> str:
+    if value is None:
+        return '"null"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return quote(value)
+    if isinstance(value, int | float):
+        return number(value)
+    return json_text(value)
+
+
+def not_found(path: Path, value: Any) -> FieldError:
+    return FieldError(Type.NOT_FOUND, str(path), value)
+
+
+def required(path: Path, detail: str = "") -> FieldError:
+    return FieldError(Type.REQUIRED, str(path), "", detail)
+
+
+def duplicate(path: Path, value: Any) -> FieldError:
+    return FieldError(Type.DUPLICATE, str(path), value)
+
+
+def invalid(path: Path, value: Any, detail: str) -> FieldError:
+    return FieldError(Type.INVALID, str(path), value, detail)
+
+
+def type_invalid(path: Path, value: Any, detail: str) -> FieldError:
+    return FieldError(Type.TYPE_INVALID, str(path), value, detail)
+
+
+def not_supported(path: Path, value: Any, supported: Iterable[str] = ()) -> FieldError:
+    """The value is none of those that are supported; they are named in the order given."""
+    names = ", ".join(quote(name) for name in supported)
+    return FieldError(Type.NOT_SUPPORTED, str(path), value, f"supported values: {names}" if names else "")
+
+
+def forbidden(path: Path, detail: str) -> FieldError:
+    return FieldError(Type.FORBIDDEN, str(path), "", detail)
+
+
+def too_long(path: Path, limit: int, unit: str = "byte") -> FieldError:
+    """Longer than `limit` bytes (or another unit); the value itself is not repeated."""
+    detail = f"may not be more than {limit} {unit}{'' if limit == 1 else 's'}"
+    return FieldError(Type.TOO_LONG, str(path), "", detail)
+
+
+def too_many(path: Path, count: int | None, limit: int) -> FieldError:
+    """A list with more than `limit` items; `count` is how many there are, None to leave it out."""
+    detail = f"must have at most {limit} item{'' if limit == 1 else 's'}"
+    return FieldError(Type.TOO_MANY, str(path), _OMITTED if count is None else count, detail)
+
+
+def internal(path: Path, detail: str) -> FieldError:
+    return FieldError(Type.INTERNAL, str(path), None, detail)
+
+
+def aggregate(errors: Iterable[FieldError]) -> str:
+    """All errors in one line as apimachinery joins them: one alone as it is, several as `[a, b]`, repeated ones once."""
+    texts = list(dict.fromkeys(map(str, errors)))
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
