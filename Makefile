@@ -34,15 +34,15 @@ test-long: setup-dev ## The soaks and wide sweeps that `make test` leaves out
 	@$(PY) -m pytest -q -m long tests
 
 check: setup-dev ## Format, lint, types, layers and the laws of the house
-	@$(BIN)/ruff format --check --quiet src tests tools || { echo "formatting differs: run 'make format'"; exit 1; }
-	@$(BIN)/ruff check --quiet src tests tools
+	@$(BIN)/ruff format --check --quiet src tests tools bench || { echo "formatting differs: run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet src tests tools bench
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-timing >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
 	@$(PY) -m pytest -q tests/unit/laws
 
 format: setup-dev ## Format the sources
-	@$(BIN)/ruff format src tests tools
-	@$(BIN)/ruff check --quiet --fix src tests tools
+	@$(BIN)/ruff format src tests tools bench
+	@$(BIN)/ruff check --quiet --fix src tests tools bench
 
 bench: setup-dev ## Measure, beside the figures to beat
 	@$(PY) bench/run.py

@@ -1,0 +1,1 @@
+"""The ``podling`` command: one file a command, listed in ``main.COMMANDS``."""

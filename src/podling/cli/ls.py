@@ -1,0 +1,39 @@
+"""``podling ls``: the clusters of this machine and whether they are up."""
+
+from __future__ import annotations
+
+import typer
+
+from podling.cluster import config as settings
+from podling.cluster.claim import holder
+from podling.cluster.layout import Layout, cluster_names
+
+from . import options, screen
+
+
+def command(data_dir: options.DataDir = None, output: options.Output = "text") -> None:
+    """List the clusters of this machine."""
+    as_json = screen.wants_json(output)
+    folder = options.data_folder(data_dir)
+    rows = [_row(Layout(folder, name)) for name in cluster_names(folder)]
+    if as_json:
+        screen.print_json(rows)
+    elif not rows:
+        typer.echo(f"no clusters in {folder}; 'podling up' makes one")
+    else:
+        cells = [tuple(str(value) for value in row.values()) for row in rows]
+        screen.table(("NAME", "STATE", "PID", "SERVER", "RUNTIME", "PODS", "SERVICES"), cells)
+
+
+def _row(layout: Layout) -> dict[str, str | int]:
+    config = settings.load(layout) or settings.ClusterConfig(name=layout.name)
+    found = holder(layout)
+    return {
+        "name": layout.name,
+        "state": found.phase if found else "down",
+        "pid": found.pid if found else 0,
+        "server": found.server if found else "",
+        "runtime": (found.runtime if found else "") or config.runtime,
+        "clusterCIDR": config.cluster_cidr,
+        "serviceCIDR": config.service_cidr,
+    }

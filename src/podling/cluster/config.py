@@ -1,0 +1,140 @@
+"""A cluster's settings: frozen, validated once, kept in ``cluster.json``.
+
+Each field says its unit, its default and the reason for it.  What a later ``up`` may change is changed with
+``amended``; ranges stay as they were when the cluster was made, because running Pods carry addresses of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import BadConfig
+from .layout import Layout
+
+DEFAULT_NAME = "podling"
+DEFAULT_PORT = 6443
+NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
+
+# What `--runtime` may name.  `auto` takes the first that this machine allows, in this order.
+RUNTIMES = ("oci", "process", "simulated")
+FIXED = ("cluster_cidr", "service_cidr")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterConfig:
+    """What a cluster is made of.
+
+    name           DNS label of at most 40 characters; it ends up in names of interfaces, cgroups and contexts.
+    port           TCP port of the API server on loopback; 0 = 6443 if free, otherwise any free one, then kept.
+    cluster_cidr   IPv4 range of Pod addresses; the node takes its part of it.  Private by default (k3s' choice).
+    service_cidr   IPv4 range of Service addresses.
+    cluster_domain DNS suffix of the cluster.
+    runtime        oci, process, simulated, or auto = the first that this machine allows.
+    node_name      name of the node that lives in the main process; the cluster's own name unless set.
+    """
+
+    name: str = DEFAULT_NAME
+    port: int = 0
+    cluster_cidr: str = "10.42.0.0/16"
+    service_cidr: str = "10.43.0.0/16"
+    cluster_domain: str = "cluster.local"
+    runtime: str = "auto"
+    node_name: str = ""
+
+    @property
+    def node(self) -> str:
+        return self.node_name or self.name
+
+    @property
+    def context(self) -> str:
+        """The kubeconfig context: ``podling`` or ``podling-NAME``."""
+        return DEFAULT_NAME if self.name == DEFAULT_NAME else f"{DEFAULT_NAME}-{self.name}"
+
+    def validate(self) -> ClusterConfig:
+        """Return self, or raise ``BadConfig`` with the first setting that cannot be used."""
+        if not NAME_PATTERN.fullmatch(self.name):
+            raise BadConfig(
+                f"cannot use --name {self.name!r}: lower-case letters, digits and '-' only, at most 40 characters"
+            )
+        if not 0 <= self.port <= 65535:
+            raise BadConfig(f"cannot use --port {self.port}: it must be between 0 and 65535")
+        if self.runtime not in ("auto", *RUNTIMES):
+            raise BadConfig(f"cannot use --runtime {self.runtime!r}: it must be auto, {', '.join(RUNTIMES)}")
+        pods = _network("--cluster-cidr", self.cluster_cidr, longest=24)
+        services = _network("--service-cidr", self.service_cidr, longest=28)
+        if pods.overlaps(services):
+            raise BadConfig(f"cannot use --service-cidr {services}: it overlaps --cluster-cidr {pods}")
+        return self
+
+    @classmethod
+    def new(cls, **given: Any) -> ClusterConfig:
+        """Settings of a cluster to be made; what is None keeps its default."""
+        return cls(**{name: value for name, value in given.items() if value is not None}).validate()
+
+    def amended(self, **changes: Any) -> ClusterConfig:
+        """The settings with ``changes`` (None = unchanged); ``BadConfig`` where a fixed one would change."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        for name in FIXED:
+            if name in given and given[name] != getattr(self, name):
+                flag = "--" + name.replace("_", "-")
+                raise BadConfig(
+                    f"cannot change {flag} of cluster {self.name!r} from {getattr(self, name)} to {given[name]}: "
+                    f"Pods carry its addresses; 'podling delete --name {self.name}' first"
+                )
+        return dataclasses.replace(self, **given).validate()
+
+
+def _network(flag: str, text: str, *, longest: int) -> ipaddress.IPv4Network:
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError as error:
+        raise BadConfig(f"cannot use {flag} {text!r}: {error}") from error
+    if not 8 <= network.prefixlen <= longest:
+        raise BadConfig(f"cannot use {flag} {text}: the prefix must be between /8 and /{longest}")
+    if not network.is_private:
+        raise BadConfig(
+            f"cannot use {flag} {text}: it must be a private range, so that it never meets real hosts"
+        )
+    return network
+
+
+def load(layout: Layout) -> ClusterConfig | None:
+    """The settings of an existing cluster, None if there is none; ``BadConfig`` if the file is damaged."""
+    try:
+        text = layout.config.read_text()
+    except FileNotFoundError:
+        return None
+    except (NotADirectoryError, PermissionError) as error:
+        raise BadConfig(f"cannot read {layout.config}: {error.strerror}") from error
+    try:
+        return ClusterConfig(**json.loads(text)).validate()
+    except (ValueError, TypeError) as error:
+        raise BadConfig(f"cannot read {layout.config}: {error}") from error
+
+
+def save(layout: Layout, config: ClusterConfig) -> None:
+    """Write the settings atomically, readable by their owner only."""
+    write_private(layout.config, json.dumps(dataclasses.asdict(config), indent=1).encode())
+
+
+def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write ``data`` to a temporary name, sync it, rename it: readers see all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""The scheduler's plugins, one a file; ``profile.DEFAULT`` lists them with their weights."""

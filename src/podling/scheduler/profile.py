@@ -1,0 +1,18 @@
+"""THE table of default plugins: order, weights and names are upstream's (KubeSchedulerConfiguration v1 defaults)."""
+
+from __future__ import annotations
+
+from .framework import Plugin
+from .plugins import balanced, node_affinity, node_name, node_ports, resources, taints, unschedulable
+
+SCHEDULER_NAME = "default-scheduler"
+
+DEFAULT: tuple[Plugin, ...] = (
+    unschedulable.PLUGIN,
+    node_name.PLUGIN,
+    taints.PLUGIN,
+    node_affinity.PLUGIN,
+    node_ports.PLUGIN,
+    resources.PLUGIN,
+    balanced.PLUGIN,
+)

@@ -1,0 +1,73 @@
+"""A cluster's settings are checked once, in words, and keep what running Pods depend on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from podling.cluster import config as settings
+from podling.cluster.config import ClusterConfig
+from podling.cluster.errors import BadConfig
+from podling.cluster.layout import Layout, cluster_names, default_data_dir
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": "Two Words"}, "--name 'Two Words'"),
+        ({"name": "a" * 41}, "--name"),
+        ({"name": "../up"}, "--name"),
+        ({"port": 70000}, "--port 70000"),
+        ({"runtime": "docker"}, "--runtime 'docker'"),
+        ({"cluster_cidr": "10.42.0.1/16"}, "--cluster-cidr '10.42.0.1/16': 10.42.0.1/16 has host bits set"),
+        ({"cluster_cidr": "8.8.0.0/16"}, "must be a private range"),
+        ({"cluster_cidr": "10.42.0.0/28"}, "prefix must be between /8 and /24"),
+        ({"service_cidr": "10.42.7.0/24"}, "overlaps --cluster-cidr 10.42.0.0/16"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named(change: dict[str, object], words: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        ClusterConfig.new(**change)
+    assert words in str(caught.value)
+
+
+def test_ranges_cannot_change_under_running_pods() -> None:
+    with pytest.raises(BadConfig, match="podling delete"):
+        ClusterConfig().amended(cluster_cidr="10.60.0.0/16")
+    assert ClusterConfig().amended(cluster_cidr="10.42.0.0/16", port=7000).port == 7000
+
+
+def test_settings_survive_the_file_and_are_private(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, "a")
+    config = ClusterConfig(name="a", port=7443)
+    settings.save(layout, config)
+    assert settings.load(layout) == config
+    assert layout.config.stat().st_mode & 0o777 == 0o600
+    assert cluster_names(tmp_path) == ["a"]
+
+
+def test_a_cluster_that_was_never_made_has_no_settings(tmp_path: Path) -> None:
+    assert settings.load(Layout(tmp_path, "a")) is None
+    assert cluster_names(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"name": "a", "colour": "blue"})])
+def test_a_damaged_file_is_a_sentence_not_a_traceback(tmp_path: Path, text: str) -> None:
+    layout = Layout(tmp_path, "a")
+    layout.cluster.mkdir(parents=True)
+    layout.config.write_text(text)
+    with pytest.raises(BadConfig, match=r"cannot read .*cluster\.json"):
+        settings.load(layout)
+
+
+def test_the_data_folder_follows_the_user() -> None:
+    home = Path("/home/ann")
+    assert default_data_dir(root=True, home=home, environ={}) == Path("/var/lib/podling")
+    assert default_data_dir(root=False, home=home, environ={}) == home / ".local/share/podling"
+    assert default_data_dir(root=False, home=home, environ={"XDG_DATA_HOME": "/x"}) == Path("/x/podling")
+    assert default_data_dir(root=True, home=home, environ={"PODLING_DATA_DIR": "/y"}) == Path("/y")
+
+
+def test_the_context_is_podling_or_podling_name() -> None:
+    assert ClusterConfig().context == "podling"
+    assert ClusterConfig(name="b").context == "podling-b"
