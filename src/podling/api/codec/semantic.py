@@ -1,0 +1,39 @@
+"""When two objects mean the same, whatever they look like.
+
+Decides whether a write changes anything at all, whether `generation` rises and whether a template is a new one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+def semantic_equal(one: Any, other: Any) -> bool:
+    """Whether two records, bodies or values are equal, an absent list or map being the same as an empty one.
+
+    That holds where the type says that it is a list or map, so inside of Structs. In a custom resource, which is plain
+    JSON, an empty list and no list differ, as they do upstream. Both sides have been through `canonicalise`.
+    """
+    if one is other or bool(one == other):
+        return True
+    if isinstance(one, msgspec.Struct):
+        return type(one) is type(other) and all(
+            semantic_equal(getattr(one, name), getattr(other, name)) for name in one.__struct_fields__
+        )
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(semantic_equal, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(semantic_equal(v, other[k]) for k, v in one.items())
+    if one is None or other is None:
+        present = other if one is None else one
+        return isinstance(present, (list, dict)) and not present
+    if isinstance(one, msgspec.Raw) and isinstance(other, msgspec.Raw):
+        return bool(_raw_value(one) == _raw_value(other))
+    return False
+
+
+def _raw_value(raw: msgspec.Raw) -> Any:
+    text = bytes(raw)
+    return msgspec.json.decode(text) if text else None

@@ -1,0 +1,54 @@
+"""`Object`: what every stage of the API server hands on, whatever the kind.
+
+Authorization, admission, finalizers, managed fields and the store need an object's kind and metadata and nothing else; only
+strategies and validation look into the body. A built-in kind's body is its Struct, whose `metadata` is the object's. A custom
+resource's body is a dict of everything but `metadata`: there is one truth about metadata in both cases.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from .kinds import Kind
+from .types import meta_v1
+
+Body: TypeAlias = "msgspec.Struct | dict[str, Any]"
+
+
+class Object:
+    """One API object: its row in the table of kinds, its metadata and its body. Mutable, like the body itself."""
+
+    __slots__ = ("body", "kind", "metadata")
+
+    kind: Kind
+    metadata: meta_v1.ObjectMeta
+    body: Any
+
+    def __init__(self, kind: Kind, body: Body, *, metadata: meta_v1.ObjectMeta | None = None) -> None:
+        """`metadata` goes with a dict body, which holds none of its own; a Struct brings its own."""
+        if isinstance(body, dict):
+            self.metadata = meta_v1.ObjectMeta() if metadata is None else metadata
+        else:
+            self.metadata = body.metadata  # type: ignore[attr-defined]
+        self.kind = kind
+        self.body = body
+
+    @property
+    def name(self) -> str:
+        return self.metadata.name or ""
+
+    @property
+    def namespace(self) -> str:
+        """Empty for a cluster-wide kind."""
+        return self.metadata.namespace or ""
+
+    @property
+    def key(self) -> str:
+        """Where the store keeps it."""
+        return self.kind.key(self.namespace or None, self.name)
+
+    def __repr__(self) -> str:
+        where = f"{self.namespace}/" if self.namespace else ""
+        return f"<{self.kind.api_version} {self.kind.kind} {where}{self.name}>"
