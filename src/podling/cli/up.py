@@ -14,6 +14,7 @@ from podling.cluster.errors import AlreadyRunning
 from podling.cluster.layout import Layout
 
 from . import options, screen
+from .kubeconfig import hand_over
 
 
 def command(
@@ -43,7 +44,7 @@ def command(
     config = _settle(layout, name, port, cluster_cidr, service_cidr, runtime)
     found = holder(layout)
     if found is not None and found.phase == "ready":
-        _hand_over(layout, config, kubeconfig, switch=switch)
+        hand_over(layout, kubeconfig, switch=switch)
         _say_next(layout, config, found, f"cluster {name!r} is up already", kubeconfig)
         return
     if found is not None:
@@ -54,7 +55,7 @@ def command(
     from podling.cluster import background
 
     background.launch(layout, screen.step)
-    _hand_over(layout, config, kubeconfig, switch=switch)
+    hand_over(layout, kubeconfig, switch=switch)
     ready = holder(layout) or Holder(0)
     _say_next(layout, config, ready, f"cluster {name!r} is up after {watch.seconds:.2f} s", kubeconfig)
 
@@ -91,7 +92,7 @@ def _run_here(
         if isinstance(item, Step):
             screen.step(item)
         elif not item.error:
-            _hand_over(layout, config, kubeconfig, switch=switch)
+            hand_over(layout, kubeconfig, switch=switch)
             ready = holder(layout) or Holder(0)
             _say_next(
                 layout,
@@ -102,16 +103,6 @@ def _run_here(
             )
 
     process.run(layout, report)
-
-
-def _hand_over(
-    layout: Layout, config: settings.ClusterConfig, kubeconfig: Path | None, *, switch: bool
-) -> None:
-    """Put the administrator's context into the kubeconfig that the user's kubectl reads."""
-    from podling.client import kubeconfig as kubeconfigs
-
-    target = kubeconfig.expanduser() if kubeconfig else kubeconfigs.default_path()
-    kubeconfigs.merge(target, kubeconfigs.load(layout.kubeconfig), switch=switch)
 
 
 def _say_next(

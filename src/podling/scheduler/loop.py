@@ -15,8 +15,7 @@ from collections.abc import Awaitable
 from podling.aio.service import Service
 from podling.api import errors
 from podling.api.types import core_v1, meta_v1
-from podling.client.client import Client
-from podling.client.errors import ConnectionFault
+from podling.client import Client, ConnectionFault, PatchType
 from podling.client.events import EventRecorder
 from podling.client.informer import Handler
 from podling.client.informers import Informers
@@ -64,10 +63,14 @@ class Scheduler(Service):
         return self._queue.statistics()
 
     async def _start(self) -> None:
-        nodes = self._informers.informer(core_v1.Node)
-        pods = self._informers.informer(core_v1.Pod)
-        nodes.add_handler(Handler(self._node_added, self._node_updated, self._node_deleted))
-        pods.add_handler(Handler(self._pod_added, self._pod_updated, self._pod_deleted))
+        nodes = self._informers.get(core_v1.Node)
+        pods = self._informers.get(core_v1.Pod)
+        nodes.add_handler(
+            Handler(on_add=self._node_added, on_update=self._node_updated, on_delete=self._node_deleted)
+        )
+        pods.add_handler(
+            Handler(on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted)
+        )
         await nodes.wait_synced()
         await pods.wait_synced()
         self.tasks.start(self._run(), name="cycles")
@@ -144,6 +147,7 @@ class Scheduler(Service):
                 meta.name or "",
                 {"metadata": {"uid": meta.uid}, "status": {"conditions": [condition]}},
                 namespace=meta.namespace,
+                type=PatchType.STRATEGIC,
                 subresource="status",
             )
         except (errors.ApiError, ConnectionFault) as error:

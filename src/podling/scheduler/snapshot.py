@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from podling.api import pod as pods
-from podling.api.quantity import Quantity
+from podling.api import quantity
 from podling.api.types import core_v1
 
 Mask = NDArray[np.bool_]
@@ -35,9 +35,9 @@ Port = tuple[str, str, int]  # protocol, host IP, host port
 Taint = tuple[str, str, str]  # key, value, effect
 
 
-def amount(resource: str, quantity: Quantity) -> float:
+def amount(resource: str, given: quantity.Quantity) -> float:
     """A quantity in the unit of its column: millicores for cpu, whole units otherwise (rounded up)."""
-    return float(quantity.milli_value() if resource == CPU else quantity.value())
+    return float(given.milli_value() if resource == CPU else given.value())
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class PodDemand:
 
 def demand_of(pod: core_v1.Pod) -> PodDemand:
     """Read a Pod's demand off its spec."""
-    amounts = {name: amount(name, quantity) for name, quantity in pods.requests(pod).items()}
+    amounts = {name: amount(name, given) for name, given in pods.requests(pod).items()}
     amounts[PODS] = 1.0
     containers = len(pod.spec.containers) if pod.spec else 0
     return PodDemand(
@@ -136,7 +136,7 @@ class Snapshot:
         offered = (status.allocatable or status.capacity or {}) if status else {}
         for resource, text in offered.items():
             column = self.column(resource)
-            self.allocatable[row, column] = amount(resource, Quantity.parse(text))
+            self.allocatable[row, column] = amount(resource, quantity.parse(text))
         self._set_labels(row, (node.metadata.labels if node.metadata else None) or {})
         self._set_taints(row, (node.spec.taints if node.spec else None) or ())
         for uid, demand in self._waiting.pop(name, {}).items():

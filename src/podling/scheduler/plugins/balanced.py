@@ -15,7 +15,8 @@ def score(query: Query, snapshot: Snapshot, left: Mask) -> Vector:
     capacity, taken = scored_after(query, snapshot)
     shares = np.where(capacity > 0, np.minimum(taken / np.maximum(capacity, 1.0), 1.0), 0.0)
     spread = np.abs(shares[:, 0] - shares[:, 1]) / 2.0
-    return np.floor((1.0 - spread) * 100.0)
+    evenness: Vector = np.floor((1.0 - spread) * 100.0)
+    return evenness
 
 
 PLUGIN = Plugin(name="NodeResourcesBalancedAllocation", score=score, weight=1, retry_on=frozenset())

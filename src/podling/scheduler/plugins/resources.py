@@ -35,7 +35,8 @@ def score(query: Query, snapshot: Snapshot, left: Mask) -> Vector:
     room = np.where((capacity > 0) & (taken <= capacity), capacity - taken, 0.0)
     shares = np.floor(room * 100.0 / np.maximum(capacity, 1.0))
     counted = (capacity > 0).sum(axis=1)
-    return np.floor(shares.sum(axis=1) / np.maximum(counted, 1))
+    mean: Vector = np.floor(shares.sum(axis=1) / np.maximum(counted, 1))
+    return mean
 
 
 PLUGIN = Plugin(

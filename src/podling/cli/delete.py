@@ -1,0 +1,29 @@
+"""``podling delete``: remove a cluster and everything it made on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import typer
+
+from podling.cluster import config as settings
+
+from . import options, screen
+
+
+def command(name: options.Name = options.NAME, data_dir: options.DataDir = None) -> None:
+    """Remove a cluster: its processes, mounts, network, cgroups and files; images are kept.  Safe to repeat."""
+    layout = options.layout(name, data_dir)
+    if not layout.cluster.exists():
+        typer.echo(f"there is no cluster {name!r} in {layout.data_dir}")
+        return
+    watch = screen.Stopwatch()
+    from podling.client import kubeconfig, kubeconfig_edit
+    from podling.cluster import background, destroy
+
+    background.stop(layout, keep_pods=True, limit=20)
+    context = (settings.load(layout) or settings.ClusterConfig(name=name)).context
+    destroy.run(layout)
+    kubeconfig_edit.remove(context, paths=kubeconfig.search_paths(os.environ, Path.home()))
+    screen.tick(f"cluster {name!r} is gone", seconds=watch.seconds)

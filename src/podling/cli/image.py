@@ -1,0 +1,91 @@
+"""``podling image``: the images of this machine, shared by all its clusters."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from podling.cluster.errors import BadConfig
+
+from . import options, screen
+
+T = TypeVar("T")
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+
+@app.callback()
+def _image() -> None:
+    """List, pull, load and remove images."""
+
+
+@app.command("ls")
+def list_images(data_dir: options.DataDir = None, output: options.Output = "text") -> None:
+    """List the images of this machine."""
+    as_json = screen.wants_json(output)
+    images = _with_store(data_dir, lambda store: store.list())
+    if as_json:
+        screen.print_json(
+            [
+                {"id": image.id, "tags": image.repo_tags, "digests": image.repo_digests, "size": image.size}
+                for image in images
+            ]
+        )
+        return
+    rows = [
+        (tag, image.id.partition(":")[2][:12], f"{image.size / 1e6:.1f} MB")
+        for image in images
+        for tag in image.repo_tags or ("<none>",)
+    ]
+    screen.table(("IMAGE", "ID", "SIZE"), rows)
+
+
+@app.command("pull")
+def pull(
+    reference: Annotated[str, typer.Argument(help="Name of the image.")], data_dir: options.DataDir = None
+) -> None:
+    """Fetch an image from its registry."""
+    begun = time.perf_counter()
+    image = _with_store(data_dir, lambda store: store.pull(reference))
+    screen.tick(f"{reference} is {image.id}, {image.size / 1e6:.1f} MB", seconds=time.perf_counter() - begun)
+
+
+@app.command("load")
+def load(
+    archive: Annotated[Path, typer.Argument(help="An archive of docker save, podman save or skopeo.")],
+    data_dir: options.DataDir = None,
+) -> None:
+    """Load images from an archive file."""
+    if not archive.is_file():
+        raise BadConfig(f"cannot load {archive}: no such file")
+    for image in _with_store(data_dir, lambda store: store.load(archive)):
+        screen.tick(f"{', '.join(image.repo_tags) or image.id}, {image.size / 1e6:.1f} MB")
+
+
+@app.command("rm")
+def remove(
+    references: Annotated[list[str], typer.Argument(help="Names or ids.")], data_dir: options.DataDir = None
+) -> None:
+    """Remove images that no container uses."""
+
+    async def remove_all(store: object) -> None:
+        for reference in references:
+            await store.remove(reference)  # type: ignore[attr-defined]
+            screen.tick(f"{reference} removed")
+
+    _with_store(data_dir, remove_all)
+
+
+def _with_store(data_dir: Path | None, work: Callable[[ImageStore], Awaitable[T]]) -> T:
+    from podling.runtime import images
+
+    async def session() -> T:
+        store = images.ImageStore(options.data_folder(data_dir) / "images")
+        await store.start()
+        return await work(store)
+
+    return asyncio.run(session())

@@ -1,0 +1,31 @@
+"""The administrator's way into a cluster, as a kubeconfig entry."""
+
+from __future__ import annotations
+
+from podling.client.http import ServerAddress
+from podling.client.kubeconfig import Paths, load
+from podling.client.kubeconfig_edit import Entry
+
+from .config import ClusterConfig
+from .errors import NotRunning
+from .layout import Layout
+
+
+def administrator(layout: Layout, config: ClusterConfig, *, server: str) -> Entry:
+    """Cluster, user and context for the certificate that ``pki`` made; ``server`` is the API server's URL."""
+    return Entry(
+        name=config.context,
+        server=server,
+        ca=(layout.pki / "ca.crt").read_bytes(),
+        certificate=(layout.pki / "admin.crt").read_bytes(),
+        key=(layout.pki / "admin.key").read_bytes(),
+    )
+
+
+def address(layout: Layout) -> ServerAddress:
+    """Where the cluster's API server is and how its administrator proves to be that; ``NotRunning`` if never up."""
+    if not layout.kubeconfig.exists():
+        raise NotRunning(
+            f"cluster {layout.name!r} has never been up in {layout.data_dir}; 'podling up' starts it"
+        )
+    return load(Paths((layout.kubeconfig,), explicit=True)).address
