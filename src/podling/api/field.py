@@ -62,7 +62,9 @@ class Type(Enum):
     NOT_SUPPORTED = "FieldValueNotSupported"
     FORBIDDEN = "FieldValueForbidden"
     TOO_LONG = "FieldValueTooLong"
+    TOO_SHORT = "FieldValueTooShort"
     TOO_MANY = "FieldValueTooMany"
+    TOO_FEW = "FieldValueTooFew"
     INTERNAL = "InternalError"
     TYPE_INVALID = "FieldValueTypeInvalid"
 
@@ -75,11 +77,13 @@ _WORDS = {
     Type.NOT_SUPPORTED: "Unsupported value",
     Type.FORBIDDEN: "Forbidden",
     Type.TOO_LONG: "Too long",
+    Type.TOO_SHORT: "Too short",
     Type.TOO_MANY: "Too many",
+    Type.TOO_FEW: "Too few",
     Type.INTERNAL: "Internal error",
     Type.TYPE_INVALID: "Invalid value",
 }
-_VALUELESS = {Type.REQUIRED, Type.FORBIDDEN, Type.TOO_LONG, Type.INTERNAL}
+_VALUELESS = {Type.REQUIRED, Type.FORBIDDEN, Type.TOO_LONG, Type.TOO_SHORT, Type.INTERNAL}
 
 
 class _Omitted:
@@ -111,8 +115,6 @@ class FieldError:
 
 
 def _render(value: Any) -> str:
-    if value is None:
-        return '"null"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -162,6 +164,20 @@ def too_many(path: Path, count: int | None, limit: int) -> FieldError:
     """A list with more than `limit` items; `count` is how many there are, None to leave it out."""
     detail = f"must have at most {limit} item{'' if limit == 1 else 's'}"
     return FieldError(Type.TOO_MANY, str(path), _OMITTED if count is None else count, detail)
+
+
+def too_few(path: Path, count: int, limit: int) -> FieldError:
+    """A list with fewer than `limit` items."""
+    return FieldError(
+        Type.TOO_FEW, str(path), count, f"must have at least {limit} item{'' if limit == 1 else 's'}"
+    )
+
+
+def too_short(path: Path, limit: int) -> FieldError:
+    """Shorter than `limit` characters; the value itself is not repeated."""
+    return FieldError(
+        Type.TOO_SHORT, str(path), "", f"must be at least {limit} character{'' if limit == 1 else 's'}"
+    )
 
 
 def internal(path: Path, detail: str) -> FieldError:

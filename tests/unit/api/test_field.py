@@ -32,7 +32,7 @@ def test_a_path_may_be_walked_down_several_ways() -> None:
         (field.invalid(IMAGE, 70000, "too big"), "spec.containers[0].image: Invalid value: 70000: too big"),
         (field.invalid(IMAGE, 1.5, "d"), "spec.containers[0].image: Invalid value: 1.5: d"),
         (field.invalid(IMAGE, True, "d"), "spec.containers[0].image: Invalid value: true: d"),
-        (field.invalid(IMAGE, None, "d"), 'spec.containers[0].image: Invalid value: "null": d'),
+        (field.invalid(IMAGE, None, "d"), "spec.containers[0].image: Invalid value: null: d"),
         (
             field.invalid(IMAGE, {"b": 1, "a": "<"}, "d"),
             'spec.containers[0].image: Invalid value: {"a":"\\u003c","b":1}: d',
