@@ -100,6 +100,10 @@ class Definition:
     field_levels: dict[str, set[int]] = field(default_factory=dict)
     required: set[str] = field(default_factory=set)
 
+    def demands(self, key: str) -> bool:
+        """Whether a field is required; one that some levels do not know must be able to be absent."""
+        return key in self.required and self.field_levels[key] == self.levels
+
     @property
     def kind(self) -> tuple[str, str] | None:
         """(apiVersion, kind) of a top-level type; None for parts and for types that every group shares."""
@@ -202,9 +206,9 @@ class Module:
         """(annotation, default) of a field; the default is `=...` or the arguments of `field()`."""
         if definition.kind and key in ("apiVersion", "kind"):
             return annotation, f'default_factory="{definition.kind[key == "kind"]}".__str__'
-        if annotation.rsplit(".", 1)[-1] in VALUES_OF_META:
+        if key == "metadata" and annotation.rsplit(".", 1)[-1] in VALUES_OF_META:
             return annotation, f"default_factory={annotation}"
-        if key not in definition.required:
+        if not definition.demands(key):
             return (
                 (annotation, "default=Raw()")
                 if annotation == "Raw"
@@ -271,7 +275,7 @@ def in_order(definitions: list[Definition]) -> list[Definition]:
             raise SystemExit(f"cannot generate {definition.name}: its required fields form a cycle")
         for key in sorted(definition.fields):
             ref = definition.fields[key].get("$ref", "").removeprefix("#/$defs/")
-            value = key in definition.required or ref.rsplit(".", 1)[-1] in VALUES_OF_META
+            value = definition.demands(key) or ref.rsplit(".", 1)[-1] in VALUES_OF_META
             if value and ref in by_name and ref not in done:
                 visit(by_name[ref], (*path, definition.name))
         done[definition.name] = definition

@@ -7,14 +7,17 @@ is it taken apart in Python (`coerce`), which then does what Go would have done 
 Stored bytes carry no resourceVersion: `splice_revision` puts it in.
 """
 
+from .canonical import canonicalise, canonicalise_struct
 from .json import (
     clone,
     decode,
+    decode_telling,
     encode,
     from_dict,
     splice_revision,
     struct_clone,
     struct_decode,
+    struct_decode_telling,
     struct_encode,
     to_dict,
 )
@@ -25,14 +28,18 @@ from .yaml import yaml_dump, yaml_load_all
 __all__ = [
     "Malformed",
     "NotJson",
+    "canonicalise",
+    "canonicalise_struct",
     "clone",
     "decode",
+    "decode_telling",
     "encode",
     "from_dict",
     "semantic_equal",
     "splice_revision",
     "struct_clone",
     "struct_decode",
+    "struct_decode_telling",
     "struct_encode",
     "to_dict",
     "yaml_dump",

@@ -11,7 +11,7 @@ import binascii
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -106,11 +106,10 @@ def _rewrite_map(rewrite: Rewrite, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-@lru_cache(maxsize=4096)
 def _quantity(text: str) -> str:
     try:
-        return str(quantity.parse(text))
-    except ValueError as error:
+        return quantity.canonical(text)
+    except quantity.QuantityError as error:
         raise Malformed(str(error)) from error
 
 

@@ -45,12 +45,21 @@ def _decoder(struct: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
 
 def decode(kind: Kind, data: bytes) -> Object:
     """The object of that kind in `data`. Raises BadRequest when it is another kind or version, or no object at all."""
+    return decode_telling(kind, data)[0]
+
+
+def decode_telling(kind: Kind, data: bytes) -> tuple[Object, bool]:
+    """As `decode`, and whether the text was taken as it stands: nothing unknown in it, nothing put right."""
     try:
-        found = Object(kind, struct_decode(kind.struct, data)) if kind.type else _decode_custom(kind, data)
+        if kind.type:
+            body, exact = struct_decode_telling(kind.struct, data)
+            found = Object(kind, body)
+        else:
+            found, exact = _decode_custom(kind, data)
     except Malformed as error:
         raise _refusal(kind, data, error) from error
     _check_identity(kind, found.body)
-    return found
+    return found, exact
 
 
 def encode(obj: Object) -> bytes:
@@ -88,6 +97,11 @@ def splice_revision(data: bytes, revision: int) -> bytes:
 
 def struct_decode(struct: type[T], data: bytes) -> T:
     """A record of that type. Raises Malformed."""
+    return struct_decode_telling(struct, data)[0]
+
+
+def struct_decode_telling(struct: type[T], data: bytes) -> tuple[T, bool]:
+    """As `struct_decode`, and whether the text was taken as it stands: nothing unknown in it, nothing put right."""
     found: T
     try:
         found = _decoder(struct).decode(data)
@@ -99,7 +113,9 @@ def struct_decode(struct: type[T], data: bytes) -> T:
             raise Malformed(str(refused)) from refused
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotJson(_go_words(str(error))) from error
-    return found
+    else:
+        return found, True
+    return found, False
 
 
 def struct_encode(struct: msgspec.Struct) -> bytes:
@@ -124,11 +140,11 @@ def _whole(obj: Object) -> dict[str, Any]:
     return whole
 
 
-def _decode_custom(kind: Kind, data: bytes) -> Object:
-    typed = struct_decode(_Custom, data)
+def _decode_custom(kind: Kind, data: bytes) -> tuple[Object, bool]:
+    typed, exact = struct_decode_telling(_Custom, data)
     body = msgspec.json.decode(data)
     body.pop("metadata", None)
-    return Object(kind, body, metadata=typed.metadata)
+    return Object(kind, body, metadata=typed.metadata), exact
 
 
 def _check_identity(kind: Kind, body: Any) -> None:

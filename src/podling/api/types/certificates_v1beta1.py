@@ -38,7 +38,7 @@ class PodCertificateRequestSpec(ApiType, kw_only=True):
     service_account_name: str = field(default_factory=str)
     service_account_uid: str = field(name="serviceAccountUID", default_factory=str)
     signer_name: str = field(default_factory=str)
-    stub_pkcs10_request: Base64 = field(name="stubPKCS10Request", default_factory=str)
+    stub_pkcs10_request: Base64 | None = field(name="stubPKCS10Request", default=None)
     unverified_user_annotations: dict[str, str] | None = None
 
 

@@ -366,7 +366,7 @@ class ResourceSliceList(ApiType, kw_only=True):
     api_version: str = field(default_factory="resource.k8s.io/v1alpha3".__str__)
     metadata: meta_v1.ListMeta = field(default_factory=meta_v1.ListMeta)
     items: list[ResourceSlice] = field(default_factory=[].copy)
-    list_meta: meta_v1.ListMeta = field(default_factory=meta_v1.ListMeta)
+    list_meta: meta_v1.ListMeta | None = None
 
 
 class ShareableCapacityStatus(ApiType, kw_only=True):
