@@ -1,0 +1,56 @@
+"""Pure questions about Pods that several programs ask.
+
+The API server, the scheduler, the controllers and the agent must agree on what a Pod needs, whether it is done and what it tolerates; here
+is the one answer. Each part follows the helper of the same purpose upstream, named in its module.
+"""
+
+from __future__ import annotations
+
+from .conditions import get_condition, is_ready, is_true, set_condition
+from .containers import (
+    all_containers,
+    container_status,
+    is_bound,
+    is_mirror,
+    is_sidecar,
+    is_terminal,
+    sidecars,
+)
+from .ports import ANY_ADDRESS, HostPort, host_ports
+from .resources import (
+    Amounts,
+    QosClass,
+    compute_qos_class,
+    has_pod_level_resources,
+    limits,
+    qos_class,
+    requests,
+)
+from .taints import first_untolerated, is_tolerated, tolerates
+
+__all__ = [
+    "ANY_ADDRESS",
+    "Amounts",
+    "HostPort",
+    "QosClass",
+    "all_containers",
+    "compute_qos_class",
+    "container_status",
+    "first_untolerated",
+    "get_condition",
+    "has_pod_level_resources",
+    "host_ports",
+    "is_bound",
+    "is_mirror",
+    "is_ready",
+    "is_sidecar",
+    "is_terminal",
+    "is_tolerated",
+    "is_true",
+    "limits",
+    "qos_class",
+    "requests",
+    "set_condition",
+    "sidecars",
+    "tolerates",
+]
