@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from ..api import errors
+from podling.api import errors
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -48,7 +48,7 @@ def form(headers: Mapping[str, str], pretty: str, *, transforms: bool = True) ->
     """
     chosen = _accepted(headers.get("accept", ""), transforms)
     if chosen is None:
-        raise errors.NotAcceptable(f"only the following media types are accepted: {', '.join(SERVED)}")
+        raise errors.NotAcceptable(SERVED)
     if pretty:
         human = pretty not in _FALSE
     else:
@@ -112,11 +112,11 @@ def body_type(headers: Mapping[str, str], accepted: tuple[str, ...] = SERVED) ->
     media_type = header.partition(";")[0].strip().lower()
     if media_type in accepted:
         return media_type
-    raise errors.UnsupportedMediaType(
-        f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
-    )
+    raise errors.UnsupportedMediaType(accepted)
 
 
 def accepts_gzip(headers: Mapping[str, str]) -> bool:
     """Whether the client permits gzip."""
-    return any(part.strip().partition(";")[0] == "gzip" for part in headers.get("accept-encoding", "").split(","))
+    return any(
+        part.strip().partition(";")[0] == "gzip" for part in headers.get("accept-encoding", "").split(",")
+    )

@@ -10,7 +10,7 @@ It decides the vocabulary (who asks, what is asked, how an answer may look) and 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import parse_qsl
@@ -45,6 +45,10 @@ class RequestInfo(msgspec.Struct, frozen=True, gc=False):
     subresource: str = ""
     name: str = ""
     rest: tuple[str, ...] = ()
+
+
+UNRESOLVED = RequestInfo(verb="", path="")
+"""What is asked, before `routes` has looked at it."""
 
 
 class Query(dict[str, tuple[str, ...]]):
@@ -109,12 +113,12 @@ class Request:
     user: UserInfo | None = None
     peer_certificate: bytes | None = None
     remote: str = ""
-    info: RequestInfo = RequestInfo(verb="", path="")
+    info: RequestInfo = UNRESOLVED
     audit_id: str = ""
     warnings: list[str] = field(default_factory=list)
 
 
-Body = bytes | AsyncIterator[bytes] | Upgrade
+Body = bytes | AsyncGenerator[bytes, None] | Upgrade
 
 
 @dataclass(slots=True)

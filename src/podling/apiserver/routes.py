@@ -9,7 +9,8 @@ subresource of the namespace while `namespaces/x/pods` is a resource in it, `wat
 
 from __future__ import annotations
 
-from ..api import errors
+from podling.api import errors
+
 from .request import Query, RequestInfo
 
 _SPECIAL_VERBS = {"proxy", "watch"}

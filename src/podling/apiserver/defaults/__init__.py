@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from ...api.kinds import Kind
+from podling.api.kinds import Kind
 
 Default = Callable[[Any], None]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....api.types import admissionregistration_v1, meta_v1
+from podling.api.types import admissionregistration_v1, meta_v1
 
 PORT = 443
 TIMEOUT_SECONDS = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....api.types import apiextensions_v1
+from podling.api.types import apiextensions_v1
 
 PORT = 443
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....api.types import apiregistration_v1
+from podling.api.types import apiregistration_v1
 
 PORT = 443
 

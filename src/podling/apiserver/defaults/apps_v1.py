@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ....api.types import apps_v1
+from podling.api.types import apps_v1
+
 from .pod_spec import template
 
 QUARTER = "25%"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....api.types import autoscaling_v1
+from podling.api.types import autoscaling_v1
 
 
 def autoscaler(body: autoscaling_v1.HorizontalPodAutoscaler) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....api.types import autoscaling_v2
+from podling.api.types import autoscaling_v2
 
 CPU_PERCENT = 80
 PERIOD_SECONDS = 15

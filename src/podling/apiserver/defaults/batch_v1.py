@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ....api.types import batch_v1
+from podling.api.types import batch_v1
+
 from .pod_spec import template
 
 BACKOFF_LIMIT = 6
@@ -40,8 +41,6 @@ def job_spec(spec: batch_v1.JobSpec) -> None:
 
 def cron_job(body: batch_v1.CronJob) -> None:
     spec = body.spec
-    if spec is None:
-        return
     spec.concurrency_policy = spec.concurrency_policy or "Allow"
     spec.suspend = bool(spec.suspend)
     if spec.successful_jobs_history_limit is None:

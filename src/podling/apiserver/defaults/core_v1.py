@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ....api.types import core_v1
+from podling.api.types import core_v1
+
 from .pod_spec import pod, template
 
 SESSION_SECONDS = 10800
@@ -26,7 +27,9 @@ def service(body: core_v1.Service) -> None:
         port.protocol = port.protocol or "TCP"
         if not port.target_port:
             port.target_port = port.port
-    outside = spec.type in ("NodePort", "LoadBalancer") or (spec.type == "ClusterIP" and bool(spec.external_ips))
+    outside = spec.type in ("NodePort", "LoadBalancer") or (
+        spec.type == "ClusterIP" and bool(spec.external_ips)
+    )
     if outside and not spec.external_traffic_policy:
         spec.external_traffic_policy = "Cluster"
     if spec.internal_traffic_policy is None and spec.type in ("NodePort", "LoadBalancer", "ClusterIP"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....api.types import discovery_v1
+from podling.api.types import discovery_v1
 
 
 def endpoint_slice(body: discovery_v1.EndpointSlice) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from ....api.types import flowcontrol_v1
+from podling.api.types import flowcontrol_v1
 
 
 def flow_schema(body: flowcontrol_v1.FlowSchema) -> None:
-    if body.spec is not None:
-        body.spec.matching_precedence = body.spec.matching_precedence or 1000
+    body.spec.matching_precedence = body.spec.matching_precedence or 1000
 
 
 def priority_level(body: flowcontrol_v1.PriorityLevelConfiguration) -> None:
-    if body.spec is None:
-        return
     if body.spec.exempt is not None:
         exempt = body.spec.exempt
         exempt.nominal_concurrency_shares = exempt.nominal_concurrency_shares or 0

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from itertools import chain
 
-from ....api.types import networking_v1
+from podling.api.types import networking_v1
 
 
 def network_policy(body: networking_v1.NetworkPolicy) -> None:
     spec = body.spec
     if spec is None:
         return
-    for rule in chain(spec.ingress or (), spec.egress or ()):
-        for port in rule.ports or ():
-            port.protocol = port.protocol or "TCP"
+    ports = chain(
+        *(rule.ports or () for rule in spec.ingress or ()), *(rule.ports or () for rule in spec.egress or ())
+    )
+    for port in ports:
+        port.protocol = port.protocol or "TCP"
     if not spec.policy_types:
         spec.policy_types = ["Ingress", "Egress"] if spec.egress else ["Ingress"]
 

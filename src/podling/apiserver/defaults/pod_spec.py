@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ....api.types import core_v1
+from podling.api.types import core_v1
 
 DIGEST_SEPARATOR = "@"
 FILE_MODE = 0o644
@@ -134,7 +134,10 @@ def _volume(volume: core_v1.Volume) -> None:
 
 def _projected(projected: core_v1.ProjectedVolumeSource) -> None:
     for source in projected.sources or ():
-        if source.service_account_token is not None and source.service_account_token.expiration_seconds is None:
+        if (
+            source.service_account_token is not None
+            and source.service_account_token.expiration_seconds is None
+        ):
             source.service_account_token.expiration_seconds = TOKEN_SECONDS
         if source.downward_api is not None:
             _downward_items(source.downward_api.items)

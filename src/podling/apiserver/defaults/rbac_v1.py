@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....api.types import rbac_v1
+from podling.api.types import rbac_v1
 
 GROUP = "rbac.authorization.k8s.io"
 

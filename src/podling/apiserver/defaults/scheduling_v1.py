@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....api.types import scheduling_v1
+from podling.api.types import scheduling_v1
 
 
 def priority_class(body: scheduling_v1.PriorityClass) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....api.types import storage_v1
+from podling.api.types import storage_v1
 
 
 def storage_class(body: storage_v1.StorageClass) -> None:

@@ -1,0 +1,203 @@
+"""From bytes on a TLS socket to `Request`, and from `Response` to bytes again.
+
+Built on aiohttp's low-level server: its HTTP/1.1 parser and writer, no application and no middleware.  This module
+decides what a connection may cost (sizes, counts, times) and how an answer is framed; what is asked and answered is
+`handle`'s business.
+
+Limits, and what they stop: `MAX_HEADER` and `MAX_LINE` oversized heads; `IDLE_SECONDS` connections that send nothing
+or only ever part of a head (slow loris); `BODY_SECONDS` bodies that trickle; `max_body` oversized bodies (413);
+`MAX_CONNECTIONS` a flood of them.
+
+A client that goes away cancels the handler of its request, so that streams end and give back what they hold; writes
+are never cut in half by that (`commit` shields them).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from urllib.parse import unquote
+
+from aiohttp import WSMsgType, web
+from multidict import CIMultiDict
+
+from podling.api import codec, errors
+
+from .request import Query, Request, Response, Upgrade
+
+Handle = Callable[[Request], Awaitable[Response]]
+
+MAX_LINE = 64 * 1024
+MAX_HEADER = 64 * 1024
+MAX_HEADERS = 128
+MAX_CONNECTIONS = 8192
+MAX_MESSAGE = 4 * 1024 * 1024
+IDLE_SECONDS = 90.0
+BODY_SECONDS = 30.0
+DRAIN_SECONDS = 5.0
+BACKLOG = 1024
+PING_SECONDS = 20.0
+
+log = logging.getLogger(__name__)
+_NO_ACCESS_LOG = logging.getLogger(f"{__name__}.unused")
+"""aiohttp's own access log stays off; the pipeline writes one that knows verbs and users."""
+_NO_ACCESS_LOG.disabled = True
+
+
+class _Connection(web.RequestHandler):
+    """One client connection; remembers once what every request of it needs."""
+
+    __slots__ = ("peer_certificate", "remote")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        secured = transport.get_extra_info("ssl_object")
+        self.peer_certificate: bytes | None = secured.getpeercert(True) if secured is not None else None
+        peer = transport.get_extra_info("peername")
+        self.remote: str = peer[0] if isinstance(peer, tuple) else ""
+        manager = self._manager
+        if manager is not None and len(manager.connections) > MAX_CONNECTIONS:
+            log.warning("connection from %s refused: %d are open", self.remote, MAX_CONNECTIONS)
+            self.force_close()
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(
+            self,
+            loop=self._loop,
+            keepalive_timeout=IDLE_SECONDS,
+            max_line_size=MAX_LINE,
+            max_field_size=MAX_HEADER,
+            max_headers=MAX_HEADERS,
+            lingering_time=1.0,
+            access_log=_NO_ACCESS_LOG,
+        )
+
+
+class Listener:
+    """Serves `handle` on any number of sockets; `close` drains."""
+
+    def __init__(self, handle: Handle, *, max_body: int) -> None:
+        self._handle = handle
+        self._max_body = max_body
+        self._server = _Server(self._serve, handler_cancellation=True)
+        self._sockets: list[asyncio.Server] = []
+
+    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Accept connections on a bound socket; owns it from now on."""
+        loop = asyncio.get_running_loop()
+        self._sockets.append(await loop.create_server(self._server, sock=sock, ssl=tls, backlog=BACKLOG))
+
+    def stop_accepting(self) -> None:
+        """Refuse new connections and close those that wait for their next request."""
+        for accepting in self._sockets:
+            accepting.close()
+        self._server.pre_shutdown()
+
+    async def close(self) -> None:
+        """End every connection: those in the middle of an answer have `DRAIN_SECONDS` to finish it."""
+        self.stop_accepting()
+        await self._server.shutdown(DRAIN_SECONDS)
+        for accepting in self._sockets:
+            await accepting.wait_closed()
+        self._sockets.clear()
+
+    async def _serve(self, wire: web.BaseRequest) -> web.StreamResponse:
+        try:
+            request = await self._read(wire)
+        except errors.ApiError as error:
+            response = Response(error.code, codec.struct_encode(error.status()))
+            response.headers["Connection"] = "close"
+        else:
+            response = await self._handle(request)
+        return await _answer(wire, response)
+
+    async def _read(self, wire: web.BaseRequest) -> Request:
+        connection = wire.protocol
+        assert isinstance(connection, _Connection)
+        path, _, query = wire.raw_path.partition("?")
+        return Request(
+            method=wire.method,
+            path=unquote(path) if "%" in path else path,
+            query=Query.parse(query),
+            headers={name.lower(): value for name, value in wire.headers.items()},
+            body=await self._read_body(wire) if wire.body_exists else b"",
+            peer_certificate=connection.peer_certificate,
+            remote=connection.remote,
+        )
+
+    async def _read_body(self, wire: web.BaseRequest) -> bytes:
+        if (wire.content_length or 0) > self._max_body:
+            raise errors.RequestEntityTooLarge(f"limit is {self._max_body}")
+        parts = []
+        size = 0
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for part in wire.content.iter_any():
+                    size += len(part)
+                    if size > self._max_body:
+                        raise errors.RequestEntityTooLarge(f"limit is {self._max_body}")
+                    parts.append(part)
+        except TimeoutError as error:
+            raise errors.Timeout(f"request body did not arrive within {BODY_SECONDS:.0f}s") from error
+        except web.RequestPayloadError as error:
+            raise errors.BadRequest(f"cannot read the request body: {error}") from error
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _answer(wire: web.BaseRequest, response: Response) -> web.StreamResponse:
+    body = response.body
+    if isinstance(body, Upgrade):
+        return await _upgrade(wire, body)
+    headers = CIMultiDict(response.headers)
+    headers["Content-Type"] = response.content_type
+    if isinstance(body, bytes):
+        return web.Response(status=response.status, body=body, headers=headers)
+    return await _stream(wire, response.status, headers, body)
+
+
+async def _stream(
+    wire: web.BaseRequest, status: int, headers: CIMultiDict[str], body: AsyncGenerator[bytes, None]
+) -> web.StreamResponse:
+    answer = web.StreamResponse(status=status, headers=headers)
+    answer.enable_chunked_encoding()
+    async with aclosing(body) as chunks:
+        await answer.prepare(wire)
+        async for chunk in chunks:
+            await answer.write(chunk)
+    return answer
+
+
+async def _upgrade(wire: web.BaseRequest, upgrade: Upgrade) -> web.StreamResponse:
+    protocols = (upgrade.protocol,) if upgrade.protocol else ()
+    answer = web.WebSocketResponse(
+        protocols=protocols, max_msg_size=MAX_MESSAGE, heartbeat=PING_SECONDS, compress=False
+    )
+    await answer.prepare(wire)
+    await upgrade.serve(_WebSocket(answer))
+    return answer
+
+
+class _WebSocket:
+    """`request.Socket` over aiohttp's WebSocket."""
+
+    def __init__(self, wire: web.WebSocketResponse) -> None:
+        self._wire = wire
+
+    async def receive(self) -> bytes | str | None:
+        message = await self._wire.receive()
+        if message.type in (WSMsgType.BINARY, WSMsgType.TEXT):
+            data: bytes | str = message.data
+            return data
+        return None
+
+    async def send(self, data: bytes) -> None:
+        await self._wire.send_bytes(data)
+
+    async def close(self, code: int = 1000) -> None:
+        await self._wire.close(code=code)

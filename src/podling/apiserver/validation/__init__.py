@@ -1,0 +1,59 @@
+"""What the server refuses, in the words of Kubernetes' own validation; pure functions from a body to its faults.
+
+`metadata` holds for every kind.  A kind with rules of its own has a module named after it, listed in `_MODULES`, with
+any of these functions, each yielding `FieldError`s:
+
+    create(body)            a new object
+    update(body, old)       a change of anything but status
+    update_status(body, old)
+
+Modules are imported when the first object of their kind arrives.  Messages and paths follow
+k8s.io/kubernetes/pkg/apis/<group>/validation; where upstream accepts nonsense for old clients' sake, so do we.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from podling.api.field import FieldError
+from podling.api.kinds import Kind
+
+Faults = Iterable[FieldError]
+
+_MODULES = {
+    "core_v1:ConfigMap": "config_map",
+    "core_v1:Namespace": "namespace",
+    "core_v1:Node": "node",
+    "core_v1:Pod": "pod",
+    "core_v1:Secret": "secret",
+    "core_v1:Service": "service",
+    "scheduling_v1:PriorityClass": "priority_class",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of one kind beyond metadata."""
+
+    create: Callable[[Any], Faults]
+    update: Callable[[Any, Any], Faults]
+    update_status: Callable[[Any, Any], Faults]
+
+
+def _no_rules(*_: Any) -> Faults:
+    return ()
+
+
+_NONE = Rules(_no_rules, _no_rules, _no_rules)
+
+
+def of(kind: Kind) -> Rules:
+    """The rules of a kind."""
+    name = _MODULES.get(kind.type)
+    if name is None:
+        return _NONE
+    module = importlib.import_module(f"{__name__}.{name}")
+    return Rules(*(getattr(module, rule, _no_rules) for rule in ("create", "update", "update_status")))
