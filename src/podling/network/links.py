@@ -24,7 +24,8 @@ _UP = 0x1
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_OPERSTATE = 1, 3, 4, 10, 16
 _IFLA_LINKINFO, _IFLA_GROUP, _IFLA_NET_NS_FD = 18, 27, 28
 _OPERSTATE_UP = 6
-_INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
+_INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
+_VETH_PEER, _BRPORT_MODE = 1, 4
 _BR_FORWARD_DELAY, _BR_STP_STATE, _BR_MCAST_SNOOPING = 1, 5, 23
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 4, 5, 6
@@ -103,6 +104,16 @@ def add_veth(
     info = nested(_IFLA_LINKINFO, text(_INFO_KIND, "veth"), nested(_INFO_DATA, attribute(_VETH_PEER, far)))
     near = text(_IFLA_IFNAME, name) + attribute(_IFLA_ADDRESS, mac) + u32(_IFLA_MTU, mtu)
     return Message(_NEWLINK, CREATE | EXCL, _link(up=True) + near + u32(_IFLA_MASTER, master) + info)
+
+
+def set_hairpin(*, name: str) -> Message:
+    """Let the bridge send a packet back out of the port it came in by: a Pod calls itself through a hostPort.
+
+    Needed only where ``br_netfilter`` is loaded, whose address translation happens within the bridge.
+    """
+    data = nested(_INFO_SLAVE_DATA, u8(_BRPORT_MODE, 1))
+    info = nested(_IFLA_LINKINFO, text(_INFO_SLAVE_KIND, "bridge"), data)
+    return Message(_NEWLINK, 0, _link() + text(_IFLA_IFNAME, name) + info)
 
 
 def set_up(*, name: str) -> Message:

@@ -20,7 +20,7 @@ from .errors import NetworkFault, NotPermitted, RangeInUse
 from .host import open_netlink, visiting
 from .links import Link, Route
 from .naming import Names
-from .netlink import Netlink, NetlinkError
+from .netlink import Message, Netlink, NetlinkError
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +54,13 @@ class Segment:
 
     def set_up(self) -> dict[str, str]:
         """Make bridge and routes, or find them; return the Pods' links with their addresses.  Raises ``NetworkFault``."""
+        self.sweep()
         found, routes = self._links(), self._routes()
         self._refuse_overlap(found, routes)
         self._mtu = _outward_mtu(found, routes)
         try:
             self._bridge = self._make_bridge(found)
             metric = self._plan.names.number
-            self._netlink.apply(links.delete_group(metric), ignore=_GONE)
             self._netlink.apply(*(links.add_unreachable(kept, metric=metric) for kept in self._plan.kept))
         except NetlinkError as error:
             raise refused(f"make bridge {self._plan.names.bridge}", error) from error
@@ -74,15 +74,7 @@ class Segment:
         with inside as pod, open(netns, "rb") as namespace:
             try:
                 self._netlink.apply(
-                    links.add_veth(
-                        veth,
-                        mac=naming.host_mac(address),
-                        mtu=self._mtu,
-                        master=self._bridge,
-                        peer=INTERFACE,
-                        peer_mac=naming.pod_mac(address),
-                        peer_netns=namespace.fileno(),
-                    )
+                    self._veth(veth, address, netns=namespace.fileno()), links.set_hairpin(name=veth)
                 )
                 index = links.parse_link(pod.get(links.get_link(name=INTERFACE))).index
                 pod.apply(
@@ -103,16 +95,7 @@ class Segment:
         with open("/proc/thread-self/ns/net", "rb") as here:
             try:
                 self._netlink.apply(
-                    links.add_veth(
-                        name,
-                        mac=naming.host_mac(self._plan.gateway),
-                        mtu=self._mtu,
-                        master=self._bridge,
-                        peer=INTERFACE,
-                        peer_mac=naming.pod_mac(self._plan.gateway),
-                        peer_netns=here.fileno(),
-                    ),
-                    links.delete_link(name=name),
+                    self._veth(name, self._plan.gateway, netns=here.fileno()), links.delete_link(name=name)
                 )
             except NetlinkError as error:
                 raise refused("make a veth pair", error) from error
@@ -154,6 +137,17 @@ class Segment:
             )
         except NetlinkError as error:
             raise refused(f"remove bridge {names.bridge}", error) from error
+
+    def _veth(self, name: str, address: str, *, netns: int) -> Message:
+        return links.add_veth(
+            name,
+            mac=naming.host_mac(address),
+            mtu=self._mtu,
+            master=self._bridge,
+            peer=INTERFACE,
+            peer_mac=naming.pod_mac(address),
+            peer_netns=netns,
+        )
 
     def _links(self) -> dict[int, Link]:
         parsed = map(links.parse_link, self._netlink.dump(links.list_links()))
