@@ -31,7 +31,6 @@ DEFAULT_MILLI_CPU = 100.0
 DEFAULT_MEMORY = 200.0 * 1024 * 1024
 ABSENT = -1
 
-Port = tuple[str, str, int]  # protocol, host IP, host port
 Taint = tuple[str, str, str]  # key, value, effect
 
 
@@ -45,7 +44,7 @@ class PodDemand:
     """What one Pod takes from its node: amounts by resource, its host ports, and its scoring-only requests."""
 
     amounts: Mapping[str, float]
-    ports: tuple[Port, ...]
+    ports: tuple[pods.HostPort, ...]
     scored_cpu: float
     scored_memory: float
 
@@ -57,20 +56,10 @@ def demand_of(pod: core_v1.Pod) -> PodDemand:
     containers = len(pod.spec.containers) if pod.spec else 0
     return PodDemand(
         amounts,
-        tuple(_host_ports(pod)),
+        tuple(pods.host_ports(pod)),
         amounts.get(CPU, 0.0) or DEFAULT_MILLI_CPU * containers,
         amounts.get(MEMORY, 0.0) or DEFAULT_MEMORY * containers,
     )
-
-
-def _host_ports(pod: core_v1.Pod) -> Iterable[Port]:
-    if pod.spec is None:
-        return
-    restartable = [c for c in pod.spec.init_containers or () if c.restart_policy == "Always"]
-    for container in [*pod.spec.containers, *restartable]:
-        for port in container.ports or ():
-            if port.host_port:
-                yield port.protocol or "TCP", port.host_ip or "0.0.0.0", port.host_port
 
 
 @dataclass(slots=True)
@@ -98,7 +87,7 @@ class Snapshot:
         self.labels: dict[str, NDArray[np.int32]] = {}
         self.label_values: dict[str, _Interned] = {}
         self.taints: dict[Taint, Mask] = {}
-        self.ports: dict[Port, NDArray[np.int32]] = {}
+        self.ports: dict[pods.HostPort, NDArray[np.int32]] = {}
         self._free: list[int] = []
         self._placed: dict[str, tuple[int, PodDemand]] = {}
         self._waiting: dict[str, dict[str, PodDemand]] = {}

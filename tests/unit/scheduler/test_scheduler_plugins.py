@@ -226,7 +226,7 @@ def plain_balanced(world: World, node: core_v1.Node) -> int:
     return math.floor((1 - abs(cpu - memory) / 2) * 100)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(worlds())
 def test_columns_decide_as_the_rules_do_node_by_node(world: World) -> None:
     outcome = cycle.schedule(Query.of(world.pod), world.columns, profile.DEFAULT, chance=random.Random(1))
@@ -241,7 +241,7 @@ def test_columns_decide_as_the_rules_do_node_by_node(world: World) -> None:
     assert totals[outcome.node] == max(totals.values())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(worlds(), st.randoms(use_true_random=False))
 def test_what_came_and_went_leaves_no_trace(world: World, chance: random.Random) -> None:
     demand = demand_of(world.pod)

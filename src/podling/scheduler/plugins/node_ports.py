@@ -7,9 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from podling.scheduler.framework import Cause, Plugin, Query, Rejection
-from podling.scheduler.snapshot import Port, Snapshot
-
-ANY = "0.0.0.0"
+from podling.scheduler.snapshot import Snapshot
 
 
 def rejections(query: Query, snapshot: Snapshot) -> Iterable[Rejection]:
@@ -18,14 +16,9 @@ def rejections(query: Query, snapshot: Snapshot) -> Iterable[Rejection]:
     taken = np.zeros(snapshot.rows, dtype=np.bool_)
     for wanted in query.demand.ports:
         for used, column in snapshot.ports.items():
-            if _meet(wanted, used):
+            if wanted.conflicts(used):
                 taken |= column[: snapshot.rows] > 0
     yield Rejection(taken, "node(s) didn't have free ports for the requested pod ports")
-
-
-def _meet(one: Port, other: Port) -> bool:
-    same = one[0] == other[0] and one[2] == other[2]
-    return same and (one[1] == other[1] or ANY in (one[1], other[1]))
 
 
 PLUGIN = Plugin(

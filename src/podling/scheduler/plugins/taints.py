@@ -36,7 +36,7 @@ def score(query: Query, snapshot: Snapshot, left: Mask) -> Vector:
 def _tolerated(query: Query, taint: Taint) -> bool:
     key, value, effect = taint
     as_struct = core_v1.Taint(key=key, value=value, effect=effect)
-    return any(pods.tolerates(toleration, as_struct) for toleration in query.spec.tolerations or ())
+    return pods.is_tolerated(as_struct, query.spec.tolerations)
 
 
 PLUGIN = Plugin(

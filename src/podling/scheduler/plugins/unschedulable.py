@@ -14,7 +14,7 @@ TAINT = core_v1.Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule
 
 def rejections(query: Query, snapshot: Snapshot) -> Iterable[Rejection]:
     cordoned = snapshot.unschedulable[: snapshot.rows]
-    if cordoned.any() and not any(pods.tolerates(t, TAINT) for t in query.spec.tolerations or ()):
+    if cordoned.any() and not pods.is_tolerated(TAINT, query.spec.tolerations):
         yield Rejection(cordoned, "node(s) were unschedulable", final=True)
 
 
