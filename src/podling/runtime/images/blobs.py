@@ -1,0 +1,72 @@
+"""From blobs to unpacked layers: decompress by content, unpack, name the image.
+
+The one place where a manifest's parts become an image in the store, whatever they came from.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import importlib.util
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO, cast
+
+import msgspec
+
+from podling.runtime.interface import ImageFault
+
+from . import manifests
+from .content import Content
+from .records import ImageRecord, parse_config
+
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+def can_zstd() -> bool:
+    """Whether this Python decompresses zstd by itself (3.14 on)."""
+    return importlib.util.find_spec("compression") is not None
+
+
+def store(
+    content: Content,
+    document: bytes,
+    layers: Sequence[Path],
+    *,
+    scratch: Path,
+    tags: Iterable[str] = (),
+    digests: Iterable[str] = (),
+) -> ImageRecord:
+    """Unpack ``layers`` (lowest first) and add the image described by the configuration ``document``."""
+    try:
+        config, diff_ids = parse_config(document)
+    except msgspec.DecodeError as error:
+        raise ImageFault(f"cannot read image configuration: {error}") from error
+    if config.architecture and config.architecture != manifests.architecture():
+        raise ImageFault(
+            f"cannot use image: made for {config.architecture}, this is {manifests.architecture()}"
+        )
+    if len(diff_ids) != len(layers):
+        raise ImageFault(f"cannot read image: {len(layers)} layers but {len(diff_ids)} in its configuration")
+    fresh = []
+    for diff_id, blob in zip(diff_ids, layers, strict=True):
+        if not content.has_layer(diff_id):
+            with blob.open("rb") as raw, decompressed(raw) as stream:
+                fresh.append(content.unpack(diff_id, stream, scratch))
+    record = ImageRecord(id=manifests.digest(document), config=config, layers=diff_ids)
+    content.add(record, layers=fresh, tags=tags, digests=digests)
+    return record
+
+
+def decompressed(raw: IO[bytes]) -> IO[bytes]:
+    """``raw`` as a plain stream, by its first bytes.  Raises ``ImageFault`` for zstd where Python cannot."""
+    magic = raw.read(4)
+    raw.seek(0)
+    if magic.startswith(_GZIP):
+        return cast(IO[bytes], gzip.GzipFile(fileobj=raw, mode="rb"))
+    if magic == _ZSTD:
+        if not can_zstd():
+            raise ImageFault("cannot unpack a zstd layer: needs Python 3.14, or pull the image with skopeo")
+        return cast(IO[bytes], importlib.import_module("compression.zstd").open(raw, "rb"))
+    return raw

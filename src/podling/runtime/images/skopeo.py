@@ -1,0 +1,162 @@
+"""Fetching images from registries with skopeo, the distribution's tool.
+
+Why skopeo: it knows registries, mirrors (``registries.conf``), credentials and signature policies; we keep none of
+that.  This module asks it for the manifest first, so that an image that is here already costs one small request, and
+translates its complaints: a registry that does not answer is told apart from one that says no.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from podling.aio import spawn
+from podling.runtime.interface import Credentials, ImageFault
+
+from . import blobs, manifests
+from .content import Content
+from .records import ImageRecord
+from .reference import Reference
+
+_POLICIES = (Path("/etc/containers/policy.json"), Path.home() / ".config/containers/policy.json")
+_UNREACHABLE = re.compile(
+    r"no such host|connection refused|connection reset|network is unreachable|no route to host|i/o timeout"
+    r"|server misbehaving|TLS handshake timeout|context deadline exceeded|Client\.Timeout|unexpected EOF"
+    r"|unexpected HTTP status: 5\d\d|status code from registry 5\d\d|temporary failure in name resolution",
+    re.IGNORECASE,
+)
+_REJECTED = re.compile(r"rejected by policy|signature", re.IGNORECASE)
+_MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
+_MANIFEST_SECONDS = 120.0
+_COPY_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Skopeo:
+    """How to call it.  ``registries_conf`` replaces the machine's own file."""
+
+    program: str = "skopeo"
+    registries_conf: Path | None = None
+
+    async def pull(
+        self, content: Content, reference: Reference, credentials: Sequence[Credentials]
+    ) -> ImageRecord:
+        """Fetch ``reference`` unless the registry's image is here already.  Each credential is tried, then none."""
+        if shutil.which(self.program) is None:
+            why = (
+                f"cannot pull image {reference}: {self.program} is not installed (install the package skopeo)"
+            )
+            raise ImageFault(why, reason="RegistryUnavailable")
+        attempts: list[Credentials] = list(credentials) or [Credentials()]
+        for credential in attempts[:-1]:
+            try:
+                return await self._pull(content, reference, credential)
+            except ImageFault as fault:
+                if fault.reason == "RegistryUnavailable":
+                    raise
+        return await self._pull(content, reference, attempts[-1])
+
+    async def _pull(self, content: Content, reference: Reference, credential: Credentials) -> ImageRecord:
+        with content.scratch() as scratch:
+            access = _access(reference, credential, scratch)
+            document = await self._manifest(reference, str(reference), access)
+            names = {manifests.digest(document)} | ({reference.digest} if reference.digest else set())
+            try:
+                manifest = manifests.parse(document)
+                if manifest.config is None:
+                    chosen = manifests.choose(manifest)
+                    document = await self._manifest(reference, f"{reference.name}@{chosen.digest}", access)
+                    manifest = manifests.parse(document)
+                    names.add(chosen.digest)
+            except manifests.ManifestFault as error:
+                raise ImageFault(f"cannot pull image {reference}: {error}") from error
+            tags = [] if reference.digest else [str(reference)]
+            digests = [f"{reference.name}@{name}" for name in sorted(names)]
+            assert manifest.config is not None
+            known = content.index().images.get(manifest.config.digest)
+            if known is not None:
+                await asyncio.to_thread(content.add, known, tags=tags, digests=digests)
+                return known
+            folder = scratch / "image"
+            exact = f"{reference.name}@{manifests.digest(document)}"
+            await self._copy(reference, exact, folder, access, decompress=_needs_help(manifest))
+            return await asyncio.to_thread(_store, content, folder, scratch, tags, digests)
+
+    async def _manifest(self, reference: Reference, name: str, access: list[str]) -> bytes:
+        options = [option.replace("--src-", "--") for option in access]
+        argv = [*self._base(), "inspect", "--raw", *options, f"docker://{name}"]
+        return await self._run(reference, argv, _MANIFEST_SECONDS)
+
+    async def _copy(
+        self, reference: Reference, name: str, folder: Path, access: list[str], *, decompress: bool
+    ) -> None:
+        plain = ["--dest-decompress"] if decompress else []
+        argv = [*self._base(), "copy", "--quiet", *access, *plain, f"docker://{name}", f"dir:{folder}"]
+        await self._run(reference, argv, _COPY_SECONDS)
+
+    def _base(self) -> list[str]:
+        argv = [self.program]
+        if self.registries_conf is not None:
+            argv += ["--registries-conf", str(self.registries_conf)]
+        if not any(policy.exists() for policy in _POLICIES):
+            argv.append("--insecure-policy")
+        return argv
+
+    async def _run(self, reference: Reference, argv: list[str], limit: float) -> bytes:
+        try:
+            done = await spawn.run(argv, limit_seconds=limit)
+        except spawn.TimeLimit as error:
+            raise ImageFault(
+                f"cannot pull image {reference}: {error}", reason="RegistryUnavailable"
+            ) from error
+        except spawn.SpawnFault as error:
+            raise ImageFault(f"cannot pull image {reference}: {error}") from error
+        if done.returncode:
+            message = complaint(done.error_text)
+            raise ImageFault(f"cannot pull image {reference}: {message}", reason=reason_of(message))
+        return done.stdout
+
+
+def complaint(text: str) -> str:
+    """skopeo's own words without its log frame."""
+    found = _MESSAGE.findall(text)
+    return found[-1].replace('\\"', '"') if found else text
+
+
+def reason_of(message: str) -> str:
+    """The container status reason for skopeo's words."""
+    if _UNREACHABLE.search(message):
+        return "RegistryUnavailable"
+    return "SignatureValidationFailed" if _REJECTED.search(message) else "ErrImagePull"
+
+
+def _access(reference: Reference, credential: Credentials, scratch: Path) -> list[str]:
+    """Options that hand over the credential; passwords by a private file, since argv is public."""
+    if credential.token:
+        return ["--src-registry-token", credential.token]
+    if not credential.username:
+        return []
+    domain = reference.name.partition("/")[0]
+    secret = base64.b64encode(f"{credential.username}:{credential.password}".encode()).decode()
+    file = scratch / "auth.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"auths": {domain: {"auth": secret}}}))
+    return ["--src-authfile", str(file)]
+
+
+def _needs_help(manifest: manifests.Manifest) -> bool:
+    return not blobs.can_zstd() and any(layer.is_zstd for layer in manifest.layers)
+
+
+def _store(content: Content, folder: Path, scratch: Path, tags: list[str], digests: list[str]) -> ImageRecord:
+    manifest = manifests.parse((folder / "manifest.json").read_bytes())
+    assert manifest.config is not None
+    document = (folder / manifest.config.digest.partition(":")[2]).read_bytes()
+    layers = [folder / layer.digest.partition(":")[2] for layer in manifest.layers]
+    return blobs.store(content, document, layers, scratch=scratch, tags=tags, digests=digests)

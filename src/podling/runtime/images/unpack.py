@@ -1,0 +1,248 @@
+"""Turning one layer's tar stream into a directory that overlayfs can stack.
+
+Layers come from strangers.  Every entry is placed by a directory descriptor that was opened *inside* the target
+(openat2), never through a link, so a layer that tries to climb out by ``..``, a link or a hard link is refused or
+lands inside.  Whiteouts become overlayfs's own marks.  Ownership, modes (setuid too), times, extended attributes and
+hard links are kept when we are root; without root everything belongs to us and devices are refused.
+
+The content's SHA-256 must be the layer's diff id, else nothing is kept: the caller unpacks into a scratch folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import tarfile
+from pathlib import Path
+from typing import IO
+
+from podling.runtime import linux
+
+_WHITEOUT = ".wh."
+_OPAQUE = ".wh..wh..opq"
+_XATTR = "SCHILY.xattr."
+_COPY = 1 << 20
+
+
+class LayerFault(Exception):
+    """A layer cannot be unpacked; the message says which entry and why."""
+
+
+def unpack(stream: IO[bytes], target: Path, *, diff_id: str) -> int:
+    """Unpack the uncompressed tar ``stream`` into the empty folder ``target``; return the bytes of its files."""
+    hashing = _Hashing(stream)
+    try:
+        with tarfile.open(fileobj=hashing, mode="r|") as tar:  # type: ignore[call-overload]
+            size = _Unpacker(target, tar).run()
+        hashing.drain()
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise LayerFault(f"cannot unpack layer {diff_id}: {error}") from error
+    if hashing.digest() != diff_id:
+        raise LayerFault(f"cannot unpack layer {diff_id}: its content is {hashing.digest()}")
+    return size
+
+
+class _Unpacker:
+    def __init__(self, target: Path, tar: tarfile.TarFile) -> None:
+        self._target = str(target)
+        self._tar = tar
+        self._is_root = os.geteuid() == 0
+        self._times: list[tuple[str, int]] = []
+        self._parent = ("", -1)
+        self._size = 0
+
+    def run(self) -> int:
+        try:
+            for member in self._tar:
+                self._entry(member)
+            self._set_folder_times()
+        finally:
+            self._leave_parent()
+        return self._size
+
+    def _entry(self, member: tarfile.TarInfo) -> None:
+        parts = _parts(member.name)
+        if not parts:
+            self._root_entry(member)
+            return
+        folder, name = "/".join(parts[:-1]), parts[-1]
+        parent = self._enter(folder)
+        if name == _OPAQUE:
+            os.setxattr(f"/proc/self/fd/{parent}", "trusted.overlay.opaque", b"y")
+        elif name.startswith(_WHITEOUT + _WHITEOUT):
+            return  # bookkeeping of long-gone storage drivers
+        elif name.startswith(_WHITEOUT):
+            self._clear(parent, name[len(_WHITEOUT) :], keep_folder=False)
+            os.mknod(name[len(_WHITEOUT) :], stat.S_IFCHR, 0, dir_fd=parent)
+        else:
+            self._clear(parent, name, keep_folder=member.isdir())
+            self._create(member, parent, name)
+            if not member.islnk():
+                self._dress(member, parent, name)
+            if member.isdir():
+                self._times.append(("/".join(parts), _nanoseconds(member)))
+
+    def _create(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
+        if member.isdir():
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, 0o700, dir_fd=parent)
+        elif member.isreg():
+            self._write_file(member, parent, name)
+        elif member.issym():
+            os.symlink(member.linkname, name, dir_fd=parent)
+        elif member.islnk():
+            self._hard_link(member, parent, name)
+        elif member.ischr() or member.isblk():
+            kind = stat.S_IFCHR if member.ischr() else stat.S_IFBLK
+            os.mknod(name, kind | 0o600, os.makedev(member.devmajor, member.devminor), dir_fd=parent)
+        elif member.isfifo():
+            os.mkfifo(name, 0o600, dir_fd=parent)
+        else:
+            raise LayerFault(f"cannot unpack {member.name}: entry type {member.type!r} is not known")
+
+    def _write_file(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
+        source = self._tar.extractfile(member)
+        assert source is not None
+        fd = os.open(
+            name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent
+        )
+        with source, os.fdopen(fd, "wb") as file:
+            shutil.copyfileobj(source, file, _COPY)
+        self._size += member.size
+
+    def _hard_link(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
+        parts = _parts(member.linkname)
+        if not parts:
+            raise LayerFault(f"cannot unpack {member.name}: a hard link to the root")
+        try:
+            source = linux.open_in_root(self._target, "/".join(parts[:-1]), os.O_PATH | os.O_DIRECTORY)
+        except OSError as error:
+            raise LayerFault(
+                f"cannot unpack {member.name}: no such hard link target {member.linkname}"
+            ) from error
+        try:
+            os.link(parts[-1], name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError as error:
+            raise LayerFault(
+                f"cannot unpack {member.name}: no such hard link target {member.linkname}"
+            ) from error
+        finally:
+            os.close(source)
+
+    def _dress(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
+        """Owner, attributes, mode and time: in this order, since chown drops setuid and attributes."""
+        if self._is_root:
+            os.chown(name, member.uid, member.gid, dir_fd=parent, follow_symlinks=False)
+        if not member.issym():
+            self._set_xattrs(member, f"/proc/self/fd/{parent}/{name}")
+            os.chmod(name, member.mode & 0o7777, dir_fd=parent)
+        when = _nanoseconds(member)
+        os.utime(name, ns=(when, when), dir_fd=parent, follow_symlinks=False)
+
+    def _set_xattrs(self, member: tarfile.TarInfo, path: str) -> None:
+        for key, value in member.pax_headers.items():
+            if not key.startswith(_XATTR):
+                continue
+            name = key[len(_XATTR) :]
+            if name.startswith("trusted."):
+                raise LayerFault(f"cannot unpack {member.name}: attribute {name} would steer the file system")
+            try:
+                os.setxattr(path, name, value.encode("utf-8", "surrogateescape"), follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in (errno.ENOTSUP, errno.EPERM) or (
+                    self._is_root and error.errno == errno.EPERM
+                ):
+                    raise
+
+    def _root_entry(self, member: tarfile.TarInfo) -> None:
+        if not member.isdir():
+            raise LayerFault(f"cannot unpack {member.name!r}: the root is not a folder")
+        if self._is_root:
+            os.chown(self._target, member.uid, member.gid)
+        os.chmod(self._target, member.mode & 0o7777)
+        self._times.append(("", _nanoseconds(member)))
+
+    def _clear(self, parent: int, name: str, *, keep_folder: bool) -> None:
+        """A later entry of the same name replaces the earlier one; folders merge."""
+        try:
+            mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISDIR(mode):
+            os.unlink(name, dir_fd=parent)
+        elif not keep_folder:
+            shutil.rmtree(name, dir_fd=parent)
+
+    def _enter(self, folder: str) -> int:
+        """A descriptor of ``folder`` inside the target, made if the layer did not name it itself."""
+        if self._parent[1] >= 0 and self._parent[0] == folder:
+            return self._parent[1]
+        self._leave_parent()
+        try:
+            fd = linux.open_in_root(self._target, folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            fd = self._make_folders(folder)
+        self._parent = (folder, fd)
+        return fd
+
+    def _make_folders(self, folder: str) -> int:
+        fd = linux.open_in_root(self._target, "", os.O_RDONLY | os.O_DIRECTORY)
+        done = ""
+        for part in folder.split("/"):
+            done = f"{done}/{part}"
+            try:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, 0o755, dir_fd=fd)
+            finally:
+                os.close(fd)
+            fd = linux.open_in_root(self._target, done, os.O_RDONLY | os.O_DIRECTORY)
+        return fd
+
+    def _leave_parent(self) -> None:
+        if self._parent[1] >= 0:
+            os.close(self._parent[1])
+        self._parent = ("", -1)
+
+    def _set_folder_times(self) -> None:
+        for folder, when in reversed(self._times):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # replaced by a later entry
+                fd = linux.open_in_root(self._target, folder, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    os.utime(fd, ns=(when, when))
+                finally:
+                    os.close(fd)
+
+
+class _Hashing:
+    """A stream that remembers the SHA-256 of everything read through it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._hash.update(data)
+        return data
+
+    def drain(self) -> None:
+        while self.read(_COPY):
+            pass
+
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+def _parts(name: str) -> list[str]:
+    parts = [p for p in name.split("/") if p not in ("", ".")]
+    if ".." in parts or "\0" in name:
+        raise LayerFault(f"cannot unpack {name!r}: it leads outside the layer")
+    return parts
+
+
+def _nanoseconds(member: tarfile.TarInfo) -> int:
+    return int(member.mtime * 1_000_000_000)

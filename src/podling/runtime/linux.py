@@ -1,0 +1,135 @@
+"""The system calls that Python's standard library lacks, by ctypes: mounts, namespaces, in-root opens, inotify.
+
+Each is a thin wrapper that raises OSError with the path involved; none decides anything.  They release the GIL.
+Callers that change a thread's namespaces (``unshare``, ``setns``) must be threads of their own (see ``threads``).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+CLONE_FS: Final = 0x00000200
+CLONE_NEWNS: Final = 0x00020000
+CLONE_NEWCGROUP: Final = 0x02000000
+CLONE_NEWUTS: Final = 0x04000000
+CLONE_NEWIPC: Final = 0x08000000
+CLONE_NEWUSER: Final = 0x10000000
+CLONE_NEWPID: Final = 0x20000000
+CLONE_NEWNET: Final = 0x40000000
+
+MS_RDONLY: Final = 0x1
+MS_NOSUID: Final = 0x2
+MS_NODEV: Final = 0x4
+MS_NOEXEC: Final = 0x8
+MS_REMOUNT: Final = 0x20
+MS_BIND: Final = 0x1000
+MS_REC: Final = 0x4000
+MS_PRIVATE: Final = 0x40000
+MS_SLAVE: Final = 0x80000
+MS_SHARED: Final = 0x100000
+MNT_DETACH: Final = 0x2
+UMOUNT_NOFOLLOW: Final = 0x8
+
+IN_MOVED_TO: Final = 0x80
+IN_CREATE: Final = 0x100
+_IN_NONBLOCK: Final = 0x800
+_IN_CLOEXEC: Final = 0x80000
+
+_RESOLVE_IN_ROOT: Final = 0x10
+_SYS_OPENAT2: Final = 437
+
+
+def mount(source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
+    """mount(2).  The error names the target."""
+    result = _libc.mount(
+        source.encode(), target.encode(), fstype.encode(), ctypes.c_ulong(flags), data.encode()
+    )
+    _check(result, target)
+
+
+def unmount(target: str, flags: int = MNT_DETACH | UMOUNT_NOFOLLOW) -> bool:
+    """umount2(2); False if nothing was mounted there."""
+    if _libc.umount2(target.encode(), flags) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOENT):
+        return False
+    raise OSError(number, os.strerror(number), target)
+
+
+def unshare(flags: int) -> None:
+    _check(_libc.unshare(flags), "unshare")
+
+
+def setns(fd: int, kind: int) -> None:
+    _check(_libc.setns(fd, kind), "setns")
+
+
+def sync_filesystem(path: str) -> None:
+    """syncfs(2): everything of the file system that holds ``path`` is on disk afterwards."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _check(_libc.syncfs(fd), path)
+    finally:
+        os.close(fd)
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+def open_in_root(root: str, path: str, flags: int, mode: int = 0) -> int:
+    """Open ``path`` as a process chrooted into ``root`` would: no link or ``..`` leads outside (openat2)."""
+    how = _OpenHow(flags | os.O_CLOEXEC, mode, _RESOLVE_IN_ROOT)
+    root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        relative = path.lstrip("/") or "."
+        fd = _libc.syscall(_SYS_OPENAT2, root_fd, relative.encode(), ctypes.byref(how), ctypes.sizeof(how))
+        _check(fd, path)
+    finally:
+        os.close(root_fd)
+    return int(fd)
+
+
+def inotify_open() -> int:
+    fd = _libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC)
+    _check(fd, "inotify")
+    return int(fd)
+
+
+def inotify_watch(fd: int, path: str, mask: int) -> None:
+    _check(_libc.inotify_add_watch(fd, path.encode(), mask), path)
+
+
+@contextmanager
+def entered(netns: str) -> Iterator[None]:
+    """The calling thread is inside the network namespace at path ``netns``; an empty path changes nothing."""
+    if not netns:
+        yield
+        return
+    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        other = os.open(netns, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            setns(other, CLONE_NEWNET)
+        finally:
+            os.close(other)
+        try:
+            yield
+        finally:
+            setns(own, CLONE_NEWNET)
+    finally:
+        os.close(own)
+
+
+def _check(result: int, what: str) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
