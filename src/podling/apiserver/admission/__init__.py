@@ -1,0 +1,83 @@
+"""Admission: what is changed or refused between authorization and validation, in the order of the table below.
+
+The order and the plugins are upstream's defaults plus NodeRestriction, as far as this server has them.  A plugin is
+a module with `admit(review, world)`, called for the operations and resources its row names; it may change
+`review.obj` or raise an `ApiError`.  A new plugin is a module and a row.  Plugins look at the cluster through
+`World`, which reads the watch caches, so most never wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from . import (
+    default_tolerations,
+    namespace_lifecycle,
+    node_restriction,
+    priority,
+    runtime_class,
+    service_account,
+)
+from .review import Operation, Review, World
+
+__all__ = ["Admission", "Operation", "Plugin", "Review", "World"]
+
+Admit = Callable[[Review, World], Awaitable[None]]
+_CREATE = frozenset({Operation.CREATE})
+_WRITES = frozenset({Operation.CREATE, Operation.UPDATE})
+_ALL = frozenset({Operation.CREATE, Operation.UPDATE, Operation.DELETE})
+_PODS = frozenset({"pods"})
+_NODE_WRITES = frozenset(
+    {"pods", "nodes", "leases.coordination.k8s.io", "csinodes.storage.k8s.io", "serviceaccounts"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One row: called for these operations on these resources (None: all) and subresources ("*": all)."""
+
+    name: str
+    admit: Admit
+    operations: frozenset[Operation]
+    resources: frozenset[str] | None = None
+    subresources: frozenset[str] = frozenset({""})
+
+    def handles(self, operation: Operation, resource: str, subresource: str) -> bool:
+        return (
+            operation in self.operations
+            and (self.resources is None or resource in self.resources)
+            and ("*" in self.subresources or subresource in self.subresources)
+        )
+
+
+PLUGINS = (
+    Plugin("NamespaceLifecycle", namespace_lifecycle.admit, _ALL, subresources=frozenset({"*"})),
+    Plugin("ServiceAccount", service_account.admit, _CREATE, _PODS),
+    Plugin("NodeRestriction", node_restriction.admit, _ALL, _NODE_WRITES, frozenset({"*"})),
+    Plugin("Priority", priority.admit, _WRITES, frozenset({"pods", "priorityclasses.scheduling.k8s.io"})),
+    Plugin("DefaultTolerationSeconds", default_tolerations.admit, _WRITES, _PODS),
+    Plugin("RuntimeClass", runtime_class.admit, _CREATE, _PODS),
+)
+
+
+class Admission:
+    """The plugins of one server."""
+
+    def __init__(self, world: World, plugins: tuple[Plugin, ...] = PLUGINS) -> None:
+        self._world = world
+        self._plugins = plugins
+
+    async def admit(self, review: Review) -> None:
+        """Let every plugin that handles the review have its say, in order; the first refusal ends it."""
+        asked = (review.operation, review.resource, review.subresource)
+        plugins = self._chosen.get(asked)
+        if plugins is None:
+            plugins = self._chosen[asked] = [plugin for plugin in self._plugins if plugin.handles(*asked)]
+        for plugin in plugins:
+            await plugin.admit(review, self._world)
+
+    @cached_property
+    def _chosen(self) -> dict[tuple[Operation, str, str], list[Plugin]]:
+        return {}

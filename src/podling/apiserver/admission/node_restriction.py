@@ -1,0 +1,166 @@
+"""A kubelet touches only what is its own: its Node, its lease, its Pods and the tokens of accounts those run as.
+
+Upstream's NodeRestriction, for users `system:node:<name>` in the group `system:nodes`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podling.api import kinds
+from podling.api.types import core_v1
+
+from .review import Operation, Review, World
+
+GROUP = "system:nodes"
+PREFIX = "system:node:"
+LEASES = "kube-node-lease"
+MIRROR = "kubernetes.io/config.mirror"
+_RESERVED = "node-restriction.kubernetes.io"
+_OWN_LABELS = {
+    "beta.kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type",
+    "beta.kubernetes.io/os",
+    "failure-domain.beta.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "kubernetes.io/arch",
+    "kubernetes.io/hostname",
+    "kubernetes.io/os",
+    "node.kubernetes.io/instance-type",
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+}
+_OWN_PREFIXES = ("kubelet.kubernetes.io", "node.kubernetes.io")
+
+
+async def admit(review: Review, world: World) -> None:
+    node = _node(review)
+    if node is None:
+        return
+    if not node:
+        raise review.forbid(f"could not determine node identity from user {review.user.name}")
+    check = _CHECKS.get(review.resource)
+    if check is not None:
+        check(review, world, node)
+
+
+def _node(review: Review) -> str | None:
+    """The node that asks; None when it is no kubelet, "" when one without a name of its own."""
+    if GROUP not in review.user.groups:
+        return None
+    return review.user.name.removeprefix(PREFIX) if review.user.name.startswith(PREFIX) else ""
+
+
+def _pods(review: Review, world: World, node: str) -> None:
+    if review.subresource == "status":
+        _own_pod(review, review.old.body if review.old else None, node, "can only update pod status for pods")
+    elif review.subresource == "eviction":
+        _own_pod(review, world.read(kinds.POD, review.namespace, review.name), node, "can only evict pods")
+    elif review.subresource:
+        raise review.forbid(f"unexpected pod subresource {review.subresource}")
+    elif review.operation is Operation.CREATE:
+        assert review.obj is not None
+        pod: core_v1.Pod = review.obj.body
+        if MIRROR not in (pod.metadata.annotations or {}):
+            raise review.forbid(
+                f'pod does not have "{MIRROR}" annotation, node {_quoted(node)} can only create mirror pods'
+            )
+        if pod.spec is None or pod.spec.node_name != node:
+            raise review.forbid(f"node {_quoted(node)} can only create pods with spec.nodeName set to itself")
+    elif review.operation is Operation.DELETE:
+        _own_pod(review, review.old.body if review.old else None, node, "can only delete pods")
+    else:
+        raise review.forbid(f"unexpected operation {review.operation.value}")
+
+
+def _own_pod(review: Review, pod: core_v1.Pod | None, node: str, what: str) -> None:
+    if pod is not None and (pod.spec is None or pod.spec.node_name != node):
+        raise review.forbid(f"node {_quoted(node)} {what} with spec.nodeName set to itself")
+
+
+def _nodes(review: Review, world: World, node: str) -> None:
+    name = review.name or (review.obj.name if review.obj is not None else "")
+    if name != node:
+        raise review.forbid(f"node {_quoted(node)} is not allowed to modify node {_quoted(name)}")
+    if review.operation is Operation.DELETE:
+        raise review.forbid(f"node {_quoted(node)} is not allowed to delete itself")
+    if review.obj is None:
+        return
+    new: core_v1.Node = review.obj.body
+    old: core_v1.Node | None = review.old.body if review.old is not None else None
+    if old is not None and (_taints(new) != _taints(old)):
+        raise review.forbid(f"node {_quoted(node)} is not allowed to modify taints")
+    before = (old.metadata.labels if old is not None else None) or {}
+    changed = sorted(
+        key
+        for key, value in {**before, **(new.metadata.labels or {})}.items()
+        if before.get(key) != (new.metadata.labels or {}).get(key) and not _may_label(key)
+    )
+    if changed:
+        words = "is not allowed to " + ("set the following labels:" if old is None else "modify labels:")
+        raise review.forbid(f"node {_quoted(node)} {words} {', '.join(changed)}")
+
+
+def _taints(node: core_v1.Node) -> list[core_v1.Taint]:
+    return (node.spec.taints if node.spec is not None else None) or []
+
+
+def _may_label(key: str) -> bool:
+    prefix, slash, _ = key.rpartition("/")
+    if not slash or key in _OWN_LABELS:
+        return True
+    if prefix == _RESERVED or prefix.endswith(f".{_RESERVED}"):
+        return False
+    if any(prefix == own or prefix.endswith(f".{own}") for own in _OWN_PREFIXES):
+        return True
+    return not any(
+        prefix == domain or prefix.endswith(f".{domain}") for domain in ("kubernetes.io", "k8s.io")
+    )
+
+
+def _leases(review: Review, world: World, node: str) -> None:
+    if review.namespace != LEASES:
+        raise review.forbid(f"can only access leases in the {_quoted(LEASES)} system namespace")
+    name = review.name or (review.obj.name if review.obj is not None else "")
+    if name != node:
+        raise review.forbid(f"can only access node lease with the same name as the requesting node: {name}")
+
+
+def _csi_nodes(review: Review, world: World, node: str) -> None:
+    name = review.name or (review.obj.name if review.obj is not None else "")
+    if name != node:
+        raise review.forbid("can only access CSINode with the same name as the requesting node")
+
+
+def _tokens(review: Review, world: World, node: str) -> None:
+    if review.subresource != "token" or review.obj is None:
+        return
+    ref: Any = review.obj.body.spec.bound_object_ref
+    if ref is None:
+        raise review.forbid("node requested token not bound to a pod")
+    if ref.kind != "Pod" or not ref.uid or not ref.name:
+        raise review.forbid("node requested token not bound to a pod")
+    pod: core_v1.Pod | None = world.read(kinds.POD, review.namespace, ref.name)
+    if pod is None:
+        raise review.forbid(f'pod "{ref.name}" not found')
+    if pod.metadata.uid != ref.uid:
+        raise review.forbid(
+            f"the UID in the bound object reference ({ref.uid}) does not match the UID in record. The object might have been deleted and then recreated"
+        )
+    if pod.spec is None or pod.spec.node_name != node:
+        raise review.forbid("node requested token bound to a pod scheduled on a different node")
+    if pod.spec.service_account_name != review.name:
+        raise review.forbid("node requested token for a service account that its pod does not run as")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+_CHECKS = {
+    "csinodes.storage.k8s.io": _csi_nodes,
+    "leases.coordination.k8s.io": _leases,
+    "nodes": _nodes,
+    "pods": _pods,
+    "serviceaccounts": _tokens,
+}
