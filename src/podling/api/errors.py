@@ -232,6 +232,14 @@ class Invalid(ApiError):
         super().__init__(words, details=details)
 
 
+class UnprocessablePatch(Invalid):
+    """A patch that can be read but not applied, as when its test fails. Upstream's message is general; the cause tells why."""
+
+    def __init__(self, why: str) -> None:
+        words = "the server rejected our request due to an error in our request"
+        ApiError.__init__(self, words, details=StatusDetails(causes=[StatusCause(message=why)]))
+
+
 class TooManyRequests(ApiError):
     code = 429
     reason = "TooManyRequests"

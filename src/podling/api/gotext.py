@@ -55,3 +55,20 @@ def number(value: float) -> str:
     if value == int(value) and abs(value) < 1e21:
         return str(int(value))
     return repr(value)
+
+
+def verb_v(value: Any) -> str:
+    """`%v` of decoded JSON: `map[a:1 b:[x y]]`, keys sorted."""
+    match value:
+        case None:
+            return "<nil>"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return f"map[{' '.join(f'{key}:{verb_v(value[key])}' for key in sorted(value))}]"
+        case list():
+            return f"[{' '.join(map(verb_v, value))}]"
+        case int() | float():
+            return number(value)
+        case _:
+            return str(value)
