@@ -59,7 +59,7 @@ class World:
     images: dict[str, str] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     probed: dict[str, Probed] = field(default_factory=dict)
-    volumes: Volumes = Volumes()
+    volumes: Volumes = field(default_factory=Volumes)
     verdict: Verdict | None = None
     removed: bool = False
     shutdown: bool = False
@@ -105,8 +105,9 @@ class World:
     def settle(self) -> Plan:
         """Carry out what is planned until nothing more is to be done at this time."""
         for _ in range(100):
+            before = self.status
             made = self.plan()
-            if not made.actions:
+            if not made.actions and made.status == before:
                 return made
             for action in made.actions:
                 self.carry_out(action)

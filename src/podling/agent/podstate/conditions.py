@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podling.api import times
+from podling.api.pod import is_sidecar
 from podling.api.types import core_v1
 
 from .bringup import ready_sandbox
-from .view import View, is_sidecar
+from .view import View
 
 OWN = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 NOT_READY = "ContainersNotReady"

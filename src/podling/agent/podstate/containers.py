@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from podling.api import times
+from podling.api.pod import is_sidecar
 from podling.api.types import core_v1
 from podling.runtime.interface import Container, ContainerState
 
 from . import restarts
 from .draft import Waiting
-from .view import View, is_sidecar, probed
+from .view import View, probed
 
 LOST = "ContainerStatusUnknown"
 LOST_MESSAGE = "The container could not be located when the pod was terminated"

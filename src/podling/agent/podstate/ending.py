@@ -7,20 +7,21 @@ final status has been written.  (Source: concepts/workloads/pods/pod-lifecycle, 
 
 from __future__ import annotations
 
+from podling.api.pod import is_sidecar
 from podling.runtime.interface import Container, SandboxState
 
 from . import restarts
 from .actions import DeleteObject, RemoveSandbox, StopSandbox, UnmountVolumes
 from .draft import Draft
 from .killing import ending_grace, kill
-from .view import View, is_sidecar
+from .view import View
 
 
-def wind_down(draft: Draft) -> None:
-    """Order what is next on the way to a Pod that is gone from this node."""
+def wind_down(draft: Draft, *, told: bool) -> None:
+    """Order what is next on the way to a Pod that is gone from this node; ``told``: the API has its last status."""
     view = draft.view
     if containers_ended(view):
-        _take_down(draft)
+        _take_down(draft, told=told)
         return
     end = (view.now if view.ending_at is None else view.ending_at) + ending_grace(view)
     for container in _whose_turn(view):
@@ -68,7 +69,7 @@ def _whose_turn(view: View) -> list[Container]:
     return [last]
 
 
-def _take_down(draft: Draft) -> None:
+def _take_down(draft: Draft, *, told: bool) -> None:
     view = draft.view
     for sandbox in view.sandboxes:
         if sandbox.state is SandboxState.READY:
@@ -81,5 +82,5 @@ def _take_down(draft: Draft) -> None:
         return
     for sandbox in view.sandboxes:
         draft.act(RemoveSandbox(sandbox.id))
-    if is_ended(view) and not view.sandboxes and view.written and not view.removed:
+    if is_ended(view) and not view.sandboxes and told and not view.removed:
         draft.act(DeleteObject())

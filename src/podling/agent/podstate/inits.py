@@ -6,6 +6,7 @@ new sandbox all of them run again.  (Source: concepts/workloads/pods/init-contai
 
 from __future__ import annotations
 
+from podling.api.pod import is_sidecar
 from podling.api.types import core_v1
 from podling.runtime.interface import Container, ContainerState, Sandbox
 
@@ -13,7 +14,7 @@ from . import restarts
 from .draft import Draft
 from .killing import grace_of, kill
 from .starting import start, trim
-from .view import View, is_sidecar, probed
+from .view import View, probed
 
 
 def run(draft: Draft, sandbox: Sandbox) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from podling.api.pod import is_sidecar
 from podling.api.types import core_v1
-
-from .view import is_sidecar
 
 
 @dataclass(slots=True)

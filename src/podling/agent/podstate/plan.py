@@ -10,7 +10,7 @@ from podling.api.types import core_v1
 from . import bringup, ending, status
 from .actions import Action, Note
 from .draft import Draft
-from .view import View
+from .view import Verdict, View
 
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
@@ -39,8 +39,9 @@ class Plan:
 
 def plan(view: View) -> Plan:
     """Decide about one Pod."""
-    if view.verdict is not None and view.verdict.refused and not view.containers and not view.sandboxes:
-        return _refused(view)
+    verdict = view.verdict
+    if verdict is not None and verdict.refused and not view.containers and not view.sandboxes:
+        return _refused(view, verdict)
     if is_ending(view):
         return _ending(view)
     overrun = _overrun(view)
@@ -73,27 +74,23 @@ def _living(view: View) -> Plan:
 
 
 def _ending(view: View, *notes: Note) -> Plan:
-    draft = Draft(view, notes=list(notes))
-    ending.wind_down(draft)
+    shown = status.of_ending(view, stopped=ending.containers_ended(view))
+    return _end(Draft(view, notes=list(notes)), shown)
+
+
+def _refused(view: View, verdict: Verdict) -> Plan:
+    """A Pod that never had anything on this node: its status says why, and its deletion has nothing to wait for."""
+    return _end(Draft(view), status.refused(view, verdict))
+
+
+def _end(draft: Draft, shown: core_v1.PodStatus) -> Plan:
+    view = draft.view
+    ending.wind_down(draft, told=view.written and shown == view.status)
     return Plan(
         actions=tuple(draft.actions),
-        status=status.of_ending(view, stopped=ending.containers_ended(view)),
+        status=shown,
         notes=tuple(draft.notes),
         wake_at=draft.wake_at,
-        ending=True,
-        ended=ending.is_ended(view),
-        gone=ending.is_gone(view),
-    )
-
-
-def _refused(view: View) -> Plan:
-    """A Pod that never had anything on this node: its status says why, and its deletion has nothing to wait for."""
-    draft = Draft(view)
-    ending.wind_down(draft)
-    assert view.verdict is not None
-    return Plan(
-        actions=tuple(draft.actions),
-        status=status.refused(view, view.verdict),
         ending=True,
         ended=ending.is_ended(view),
         gone=ending.is_gone(view),

@@ -121,8 +121,3 @@ def probed(view: View, container: core_v1.Container, container_id: str) -> Probe
     if known is not None:
         return known
     return Probed(started=container.startup_probe is None, ready=container.readiness_probe is None)
-
-
-def is_sidecar(container: core_v1.Container) -> bool:
-    """A restartable init container (API reference, Container.restartPolicy)."""
-    return container.restart_policy == "Always"

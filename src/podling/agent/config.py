@@ -1,0 +1,44 @@
+"""The agent's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentConfig:
+    """What one node is to be.
+
+    node_name        name of the Node object; also the agent's user is ``system:node:<node_name>``.
+    kubelet_version  what nodeInfo says; the API level that this agent follows.
+    cluster_domain   DNS suffix of the cluster.
+    cluster_dns      addresses of the cluster's DNS; empty until there is one: then Pods get the node's resolv.conf.
+    pod_cidrs        ranges from which this node's Pods get addresses; written into a Node that has none.
+    labels           further labels of the Node.
+    annotations      further annotations of the Node.
+    cpus             CPUs to offer; None = all of the machine.
+    memory           bytes of memory to offer; None = all of the machine.
+    max_pods         Pods to offer (kubelet's default).
+    hold_seconds     how long a status that shows only passing steps is held back, so that a quick start is one write.
+    resync_seconds   how often the runtime is listed again in case an event was lost.
+    log_bytes        size at which a container's log is rotated (kubelet's containerLogMaxSize).
+    log_files        how many files of a log are kept, the current one included (containerLogMaxFiles).
+    status_seconds   how often the Node's status is written though nothing changed (nodeStatusReportFrequency).
+    """
+
+    node_name: str
+    kubelet_version: str = "v1.37.0"
+    cluster_domain: str = "cluster.local"
+    cluster_dns: tuple[str, ...] = ()
+    pod_cidrs: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    cpus: int | None = None
+    memory: int | None = None
+    max_pods: int = 110
+    hold_seconds: float = 0.1
+    resync_seconds: float = 300.0
+    log_bytes: int = 10 << 20
+    log_files: int = 5
+    status_seconds: float = 300.0

@@ -1,0 +1,108 @@
+"""Requests and limits as cgroup settings, and where in the hierarchy a Pod's group lies.
+
+Guaranteed Pods lie at the node's root, the others below ``burstable`` and ``besteffort``, as kubelet's cgroupfs driver lays
+them out.  (Source: concepts/configuration/manage-resources-containers; kubelet `pkg/kubelet/cm/helpers_linux.go`.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from podling.api import pod as pods
+from podling.api import quantity
+from podling.api.types import core_v1
+from podling.runtime.interface import Resources
+
+MIN_SHARES, MAX_SHARES = 2, 262144
+PERIOD = 100_000
+"""Microseconds of one CPU accounting period."""
+MIN_QUOTA = 1000
+GUARANTEED_OOM, BEST_EFFORT_OOM = -997, 1000
+_PAGES = {"2Mi": "2MB", "1Gi": "1GB", "64Ki": "64KB", "32Mi": "32MB", "512Mi": "512MB", "16Gi": "16GB"}
+
+
+def cgroup_parent(pod: core_v1.Pod) -> str:
+    """Path of the Pod's group below the node's."""
+    qos = pods.qos_class(pod)
+    leaf = f"pod{pod.metadata.uid}"
+    return leaf if qos == "Guaranteed" else f"{qos.lower()}/{leaf}"
+
+
+def of_container(pod: core_v1.Pod, container: core_v1.Container, *, memory_capacity: int) -> Resources:
+    """One container's limits."""
+    requests, limits = amounts(container)
+    memory = limits.get("memory", 0) // 1000
+    cpu = requests.get("cpu") or limits.get("cpu", 0)
+    quota = _quota(limits.get("cpu", 0))
+    return Resources(
+        cpu_shares=shares(cpu),
+        cpu_quota=quota,
+        cpu_period=PERIOD if quota is not None else None,
+        memory_limit=memory or None,
+        memory_swap_limit=memory or None,
+        oom_score_adj=_oom_score(pod, requests.get("memory", 0) // 1000, memory_capacity),
+        hugepages=_hugepages(limits),
+    )
+
+
+def of_pod(pod: core_v1.Pod) -> Resources:
+    """The whole Pod's limits: a bound exists only where every container has one."""
+    if pods.qos_class(pod) == "BestEffort":
+        return Resources(cpu_shares=MIN_SHARES)
+    limits = [amounts(container)[1] for container in pod.spec.containers] if pod.spec else []
+    requested = pods.requests(pod).get("cpu", quantity.ZERO).milli_value()
+    memory = _sum_if_all(limits, "memory")
+    quota = _quota(_sum_if_all(limits, "cpu") or 0)
+    return Resources(
+        cpu_shares=shares(requested),
+        cpu_quota=quota,
+        cpu_period=PERIOD if quota is not None else None,
+        memory_limit=memory // 1000 if memory else None,
+        hugepages=_hugepages(_sum(limits)),
+    )
+
+
+def amounts(container: core_v1.Container) -> tuple[dict[str, int], dict[str, int]]:
+    """Requests and limits in thousandths; a request that is missing is the limit."""
+    given = container.resources or core_v1.ResourceRequirements()
+    limits = {name: quantity.parse(text).milli_value() for name, text in (given.limits or {}).items()}
+    requests = {name: quantity.parse(text).milli_value() for name, text in (given.requests or {}).items()}
+    return {**limits, **requests}, limits
+
+
+def shares(milli_cpu: int) -> int:
+    """cgroup v1's ``cpu.shares`` for a request in thousandths of a CPU."""
+    return min(max(milli_cpu * 1024 // 1000, MIN_SHARES), MAX_SHARES)
+
+
+def _quota(milli_cpu: int) -> int | None:
+    return max(milli_cpu * PERIOD // 1000, MIN_QUOTA) if milli_cpu else None
+
+
+def _oom_score(pod: core_v1.Pod, memory_request: int, memory_capacity: int) -> int:
+    """Who is killed first when the node runs out of memory (kubelet `pkg/kubelet/qos/policy.go`)."""
+    qos = pods.qos_class(pod)
+    if qos == "Guaranteed":
+        return GUARANTEED_OOM
+    if qos == "BestEffort" or memory_capacity <= 0:
+        return BEST_EFFORT_OOM
+    score = 1000 - 1000 * memory_request // memory_capacity
+    return min(max(score, 1000 + GUARANTEED_OOM), BEST_EFFORT_OOM - 1)
+
+
+def _hugepages(limits: Mapping[str, int]) -> dict[str, int]:
+    prefix = "hugepages-"
+    found = {name.removeprefix(prefix): amount // 1000 for name, amount in limits.items() if prefix in name}
+    return {_PAGES.get(size, size): amount for size, amount in found.items()}
+
+
+def _sum(limits: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for one in limits:
+        for name, amount in one.items():
+            total[name] = total.get(name, 0) + amount
+    return total
+
+
+def _sum_if_all(limits: list[dict[str, int]], name: str) -> int | None:
+    return sum(one[name] for one in limits) if all(one.get(name) for one in limits) else None

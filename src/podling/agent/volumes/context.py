@@ -1,0 +1,55 @@
+"""What a kind of volume is given to do its work with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from podling.agent.podspec.fields import Facts
+from podling.api.types import core_v1
+
+
+class Objects(Protocol):
+    """Objects of the Pod's namespace that volumes are filled from; None where there is no such object."""
+
+    async def config_map(self, namespace: str, name: str) -> core_v1.ConfigMap | None: ...
+    async def secret(self, namespace: str, name: str) -> core_v1.Secret | None: ...
+
+    async def token(self, pod: core_v1.Pod, source: core_v1.ServiceAccountTokenProjection) -> str:
+        """A token of the Pod's service account; a fresh one when the last is near its end.  Raises ``VolumeFault``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """One volume of one Pod.
+
+    path     where it is to appear; its parent exists.
+    memory   a place of the same lifetime that never reaches a disk, where the machine allows that.
+    """
+
+    pod: core_v1.Pod
+    volume: core_v1.Volume
+    path: Path
+    memory: Path
+    facts: Facts
+    objects: Objects
+
+    @property
+    def namespace(self) -> str:
+        return self.pod.metadata.namespace or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A kind of volume.  ``set_up`` is idempotent and returns the path to mount; it raises ``VolumeFault``.
+
+    ``live``: called again whenever what the volume is filled from may have changed.
+    """
+
+    name: str
+    field: str
+    set_up: Callable[[Context], Awaitable[Path]]
+    live: bool = False

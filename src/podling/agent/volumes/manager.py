@@ -1,0 +1,139 @@
+"""The volumes of every Pod on the node: set up once, kept up to date while the Pod lives, taken down with it.
+
+Everything about a Pod's volumes can be told from its spec and the files, so a new process goes on where the last one stopped.
+Secrets and tokens lie in one tmpfs a node, which costs one mount instead of one a volume.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from podling.agent.errors import AgentFault, VolumeFault
+from podling.agent.paths import Paths
+from podling.agent.podspec.fields import Facts
+from podling.agent.references import References
+from podling.agent.tokens import Tokens
+from podling.api.types import core_v1
+from podling.runtime import linux
+
+from . import subpath
+from .context import Context
+from .table import plugin_for
+
+log = logging.getLogger(__name__)
+
+Mounted = dict[str, Path]
+"""The path of each volume of a Pod, by the volume's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Objects:
+    """The objects of one Pod's namespace, held in the Pod's name."""
+
+    holder: str
+    references: References
+    tokens: Tokens
+
+    async def config_map(self, namespace: str, name: str) -> core_v1.ConfigMap | None:
+        return await self.references.config_map(self.holder, namespace, name)
+
+    async def secret(self, namespace: str, name: str) -> core_v1.Secret | None:
+        return await self.references.secret(self.holder, namespace, name)
+
+    async def token(self, pod: core_v1.Pod, source: core_v1.ServiceAccountTokenProjection) -> str:
+        return await self.tokens.get(pod, source)
+
+
+class VolumeManager:
+    """``facts`` gives what the downward API may tell about the node at the moment."""
+
+    def __init__(
+        self, paths: Paths, *, references: References, tokens: Tokens, facts: Callable[[], Facts]
+    ) -> None:
+        self._paths = paths
+        self._references = references
+        self._tokens = tokens
+        self._facts = facts
+        self._mounted: dict[str, Mounted] = {}
+
+    def start(self) -> None:
+        """Make the place for what must not reach a disk; without the privilege to mount it is a plain folder."""
+        memory = self._paths.root / "memory"
+        memory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if memory.is_mount():
+            return
+        try:
+            linux.mount("tmpfs", str(memory), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=0700")
+        except OSError as error:
+            log.info("secrets of Pods are kept on disk below %s: %s", memory, error)
+
+    async def mount(self, pod: core_v1.Pod) -> Mounted:
+        """Set up all volumes of the Pod that are not yet.  Raises ``VolumeFault`` naming the first that cannot be."""
+        uid = pod.metadata.uid or ""
+        mounted = self._mounted.setdefault(uid, {})
+        self._paths.pod(uid).mkdir(mode=0o750, parents=True, exist_ok=True)
+        for volume in _volumes(pod):
+            if volume.name not in mounted:
+                mounted[volume.name] = await self._set_up(pod, volume)
+        return mounted
+
+    async def refresh(self, pod: core_v1.Pod) -> None:
+        """Bring volumes that follow objects, fields or time up to date.  Raises ``VolumeFault``."""
+        mounted = self._mounted.get(pod.metadata.uid or "", {})
+        for volume in _volumes(pod):
+            if volume.name in mounted and plugin_for(volume).live:
+                await self._set_up(pod, volume)
+
+    def of(self, uid: str) -> Mounted:
+        return self._mounted.get(uid, {})
+
+    def is_present(self, uid: str) -> bool:
+        """Whether anything of the Pod is on the node's disk."""
+        return uid in self._mounted or self._paths.pod(uid).exists()
+
+    async def unmount(self, uid: str) -> None:
+        """Take everything down and remove the Pod's folder.  Safe to repeat, also for Pods that are not known."""
+        self._references.release(uid)
+        self._tokens.release(uid)
+        self._mounted.pop(uid, None)
+        await asyncio.to_thread(self._remove, uid)
+
+    async def _set_up(self, pod: core_v1.Pod, volume: core_v1.Volume) -> Path:
+        uid = pod.metadata.uid or ""
+        try:
+            plugin = plugin_for(volume)
+            path = self._paths.volume(uid, plugin.name, volume.name)
+            memory = self._paths.root / "memory" / uid / volume.name
+            for place in (path, memory):
+                place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            objects = _Objects(uid, self._references, self._tokens)
+            return await plugin.set_up(
+                Context(
+                    pod=pod, volume=volume, path=path, memory=memory, facts=self._facts(), objects=objects
+                )
+            )
+        except (AgentFault, OSError) as error:
+            raise VolumeFault(f'MountVolume.SetUp failed for volume "{volume.name}" : {error}') from error
+
+    def _remove(self, uid: str) -> None:
+        folder = self._paths.pod(uid)
+        subpath.release(self._paths.subpaths(uid))
+        for plugin in _listed(self._paths.volumes(uid)):
+            for volume in _listed(plugin):
+                linux.unmount(str(volume))
+        for place in (folder, self._paths.root / "memory" / uid):
+            if place.exists():
+                shutil.rmtree(place)
+
+
+def _volumes(pod: core_v1.Pod) -> list[core_v1.Volume]:
+    return (pod.spec.volumes if pod.spec else None) or []
+
+
+def _listed(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []

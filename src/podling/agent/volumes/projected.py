@@ -1,0 +1,49 @@
+"""``projected``: ConfigMaps, Secrets, fields of the Pod and service-account tokens in one folder, following all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from podling.agent.errors import VolumeFault
+from podling.api.types import core_v1
+
+from . import atomic, configmap, downward, ownership, secret
+from .context import Context, Plugin
+from .payload import DEFAULT_MODE, File, Payload
+
+TOKEN_MODE = 0o600
+"""Of a token whose reader is known (upstream `pkg/volume/projected`)."""
+
+
+async def _set_up(ctx: Context) -> Path:
+    source = ctx.volume.projected or core_v1.ProjectedVolumeSource()
+    found: Payload = {}
+    for part in source.sources or []:
+        found |= await _files(ctx, part, source.default_mode)
+    if atomic.write(ctx.memory, found):
+        ownership.give(ctx.memory, ctx.pod, readonly=True)
+    return ctx.memory
+
+
+async def _files(ctx: Context, part: core_v1.VolumeProjection, mode: int | None) -> Payload:
+    if part.config_map is not None:
+        return await configmap.files(ctx, part.config_map, mode)
+    if part.secret is not None:
+        return await secret.files(ctx, part.secret, mode)
+    if part.downward_api is not None:
+        return downward.files(ctx, part.downward_api.items or [], mode)
+    if part.service_account_token is not None:
+        return await _token(ctx, part.service_account_token, mode)
+    raise VolumeFault("projected volume source is not supported by this node")
+
+
+async def _token(ctx: Context, source: core_v1.ServiceAccountTokenProjection, mode: int | None) -> Payload:
+    token = await ctx.objects.token(ctx.pod, source)
+    user = ownership.fs_user(ctx.pod)
+    shown = DEFAULT_MODE if mode is None else mode
+    if user is not None or ownership.fs_group(ctx.pod) is not None:
+        shown = TOKEN_MODE
+    return {source.path: File(token.encode(), shown, user)}
+
+
+PLUGIN = Plugin("kubernetes.io~projected", "projected", _set_up, live=True)
