@@ -81,6 +81,28 @@ FIRST_OF_META = (
 )
 # Names that a class body must not rebind: its annotations are read in its scope.
 RESERVED = {*keyword.kwlist, "bool", "dict", "float", "int", "list", "str"}
+# Records that Go holds by value in an optional field, so that the field is never absent there, besides `metadata`, `spec` and
+# `status` of kinds, `metadata` anywhere, and required fields. The schemas do not tell; read off k8s.io/api.
+VALUES = {
+    "apps_v1.DaemonSetSpec": ("updateStrategy",),
+    "apps_v1.DeploymentSpec": ("strategy",),
+    "apps_v1.ReplicaSetSpec": ("template",),
+    "apps_v1.StatefulSetSpec": ("updateStrategy",),
+    "batch_v1.JobTemplateSpec": ("spec",),
+    "core_v1.Container": ("resources",),
+    "core_v1.ContainerStatus": ("lastState", "state"),
+    "core_v1.EphemeralContainer": ("resources",),
+    "core_v1.Event": ("source",),
+    "core_v1.NodeDaemonEndpoints": ("kubeletEndpoint",),
+    "core_v1.NodeStatus": ("daemonEndpoints", "nodeInfo"),
+    "core_v1.PersistentVolumeClaimSpec": ("resources",),
+    "core_v1.PodTemplate": ("template",),
+    "core_v1.PodTemplateSpec": ("spec",),
+    "core_v1.ServiceStatus": ("loadBalancer",),
+    "discovery_v1.Endpoint": ("conditions",),
+    "events_v1.Event": ("deprecatedSource", "regarding"),
+    "networking_v1.IngressStatus": ("loadBalancer",),
+}
 # Keys of associative lists that the API server fills in when they are absent (the `default` of the field in OpenAPI).
 KEY_DEFAULTS = {("core_v1.ContainerPort", "protocol"): "TCP", ("core_v1.ServicePort", "protocol"): "TCP"}
 
@@ -327,7 +349,14 @@ def merge_table(definitions: dict[str, Definition]) -> str:
         "KEY_DEFAULTS: dict[tuple[str, str], str] = {",
     ]
     lines += [f"    {quoted(k)}: {quoted(v)}," for k, v in sorted(KEY_DEFAULTS.items())]
-    return "\n".join([*lines, "}", ""])
+    lines += [
+        "}",
+        "# Optional fields that Go holds by value.",
+        "VALUES: frozenset[tuple[str, str]] = frozenset(",
+        "    [",
+    ]
+    lines += [f"        {quoted((name, key))}," for name, keys in sorted(VALUES.items()) for key in keys]
+    return "\n".join([*lines, "    ]", ")", ""])
 
 
 def quoted(value: Any) -> str:

@@ -33,7 +33,7 @@ find_python() {
 
 has_program() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
 
-static_busybox() { [ -x /bin/busybox ] && ! grep -aq 'ld-linux\|ld-musl' /bin/busybox; }
+static_busybox() { [ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1; }
 
 # Runs apt-get as root, by sudo where that asks no password, and fails otherwise.
 apt_as_root() {

@@ -11,7 +11,7 @@ import typer
 from podling.cluster import config as settings
 from podling.cluster.claim import Holder, holder
 from podling.cluster.errors import AlreadyRunning
-from podling.cluster.layout import Layout
+from podling.cluster.layout import Layout, cluster_names
 
 from . import options, screen
 from .kubeconfig import hand_over
@@ -71,10 +71,20 @@ def _settle(
     """The settings: those of the existing cluster with what the user changed, or new ones; saved."""
     given = {"port": port, "cluster_cidr": cluster_cidr, "service_cidr": service_cidr, "runtime": runtime}
     known = settings.load(layout)
-    config = known.amended(**given) if known else settings.ClusterConfig.new(name=name, **given)
+    if known is not None:
+        config = known.amended(**given)
+    else:
+        config = settings.ClusterConfig.new(name=name, **given)
+        if cluster_cidr is None and service_cidr is None:
+            config = config.beside(_others(layout))
     if config != known:
         settings.save(layout, config)
     return config
+
+
+def _others(layout: Layout) -> list[settings.ClusterConfig]:
+    others = (settings.load(Layout(layout.data_dir, name)) for name in cluster_names(layout.data_dir))
+    return [config for config in others if config is not None]
 
 
 def _run_here(

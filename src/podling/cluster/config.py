@@ -11,6 +11,7 @@ import ipaddress
 import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,20 @@ class ClusterConfig:
     def new(cls, **given: Any) -> ClusterConfig:
         """Settings of a cluster to be made; what is None keeps its default."""
         return cls(**{name: value for name, value in given.items() if value is not None}).validate()
+
+    def beside(self, others: Iterable[ClusterConfig]) -> ClusterConfig:
+        """The settings with the first pair of default ranges that meets none of ``others``' on this machine."""
+        taken = [
+            ipaddress.IPv4Network(text) for one in others for text in (one.cluster_cidr, one.service_cidr)
+        ]
+        for second in range(42, 250, 2):
+            pods, services = f"10.{second}.0.0/16", f"10.{second + 1}.0.0/16"
+            ours = (ipaddress.IPv4Network(pods), ipaddress.IPv4Network(services))
+            if not any(one.overlaps(other) for one in ours for other in taken):
+                return dataclasses.replace(self, cluster_cidr=pods, service_cidr=services)
+        raise BadConfig(
+            "cannot find a free range for Pods and Services: name them with --cluster-cidr and --service-cidr"
+        )
 
     def amended(self, **changes: Any) -> ClusterConfig:
         """The settings with ``changes`` (None = unchanged); ``BadConfig`` where a fixed one would change."""

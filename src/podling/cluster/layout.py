@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,17 @@ class Layout:
 
     data_dir: Path
     name: str
+
+    @property
+    def identity(self) -> str:
+        """Names the cluster among all of the machine: interfaces, rules and cgroups are called after it.
+
+        The plain name in the system's data folder; elsewhere with a digest of the folder, so that two data folders
+        may hold clusters of the same name.
+        """
+        if self.data_dir == SYSTEM_DATA_DIR:
+            return self.name
+        return f"{self.name}.{hashlib.blake2s(str(self.data_dir).encode(), digest_size=3).hexdigest()}"
 
     @property
     def images(self) -> Path:

@@ -71,3 +71,17 @@ def test_the_data_folder_follows_the_user() -> None:
 def test_the_context_is_podling_or_podling_name() -> None:
     assert ClusterConfig().context == "podling"
     assert ClusterConfig(name="b").context == "podling-b"
+
+
+def test_clusters_of_one_machine_get_ranges_of_their_own() -> None:
+    first = ClusterConfig()
+    second = ClusterConfig(name="b").beside([first])
+    third = ClusterConfig(name="c").beside([first, second])
+    assert ClusterConfig().beside([]) == first
+    assert (second.cluster_cidr, second.service_cidr) == ("10.44.0.0/16", "10.45.0.0/16")
+    assert third.cluster_cidr == "10.46.0.0/16"
+
+
+def test_equal_names_in_two_data_folders_are_two_clusters() -> None:
+    assert Layout(Path("/var/lib/podling"), "a").identity == "a"
+    assert Layout(Path("/x"), "a").identity != Layout(Path("/y"), "a").identity
