@@ -6,7 +6,7 @@ Everything in Podling that talks to the API goes through here, and through nothi
     pods = client.resource(core_v1.Pod)
     pod = await pods.get("web", namespace="default")
 
-`client`, `resource` and `watch` speak to the server; `informer` and `informers` keep a local copy; `events` and `leases`
+`client`, `resource` and `watch` speak to the server; `informer` and `informers` keep a local copy; `events`, `leases` and `election`
 are what every program needs besides; `kubeconfig` reads and writes kubectl's files.
 """
 

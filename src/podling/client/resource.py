@@ -127,15 +127,15 @@ class Resource(Generic[T]):
 
     async def create(self, obj: T, *, namespace: str | None = None, dry_run: bool = False) -> T:
         """The object as created: with its UID, defaults and generated name."""
-        namespace = namespace or self.view.identity(obj).namespace
+        namespace = namespace or self.view.head(obj).namespace
         return await self._send("POST", self._url(namespace), obj, dry_run=dry_run)
 
     async def update(
         self, obj: T, *, namespace: str | None = None, subresource: str = "", dry_run: bool = False
     ) -> T:
         """Replace the object by this one. With a resourceVersion in it, Conflict if it has changed since."""
-        identity = self.view.identity(obj)
-        url = self._url(namespace or identity.namespace, identity.name, subresource)
+        head = self.view.head(obj)
+        url = self._url(namespace or head.namespace, head.name, subresource)
         return await self._send("PUT", url, obj, dry_run=dry_run)
 
     async def patch(

@@ -11,7 +11,7 @@ document that does not fit is read once more without its nulls, which is how Go 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar, cast
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -54,10 +54,13 @@ class ListPage(Generic[T]):
     remaining: int | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class Identity:
+class Head(NamedTuple):
+    """What is needed of an object's metadata to address and to keep it; "" for what it does not say."""
+
     namespace: str
     name: str
+    uid: str
+    resource_version: str
 
 
 class View(Protocol[T]):
@@ -73,7 +76,7 @@ class View(Protocol[T]):
 
     def encode(self, obj: T) -> bytes: ...
 
-    def identity(self, obj: T) -> Identity: ...
+    def head(self, obj: T) -> Head: ...
 
 
 class _Line(msgspec.Struct, Generic[T], gc=False):
@@ -86,12 +89,12 @@ class _List(msgspec.Struct, Generic[T], gc=False):
     items: list[T] | None = None
 
 
-class _Head(msgspec.Struct, gc=False):
+class _Partial(msgspec.Struct, gc=False):
     metadata: meta_v1.ObjectMeta
 
 
 _error_lines = msgspec.json.Decoder(_Line[meta_v1.Status])
-_bookmark_lines = msgspec.json.Decoder(_Line[_Head])
+_bookmark_lines = msgspec.json.Decoder(_Line[_Partial])
 _encoder = msgspec.json.Encoder()
 
 
@@ -116,15 +119,20 @@ class StructView(Generic[T]):
         if (special := _special(line)) is not None:
             return special if isinstance(special, ErrorLine) else self._bookmark(special)
         event = _decode(self._line, line)
-        metadata = cast(_Head, event.object).metadata
+        metadata = cast(_Partial, event.object).metadata
         return WatchEvent(cast(EventType, event.type), event.object, metadata.resource_version or "")
 
     def encode(self, obj: T) -> bytes:
         return _encoder.encode(obj)
 
-    def identity(self, obj: T) -> Identity:
-        metadata = cast(_Head, obj).metadata
-        return Identity(metadata.namespace or "", metadata.name or "")
+    def head(self, obj: T) -> Head:
+        metadata = cast(_Partial, obj).metadata
+        return Head(
+            metadata.namespace or "",
+            metadata.name or "",
+            metadata.uid or "",
+            metadata.resource_version or "",
+        )
 
     def _bookmark(self, metadata: meta_v1.ObjectMeta) -> WatchEvent[T]:
         empty = self.type(metadata=metadata)  # type: ignore[call-arg]
@@ -158,15 +166,19 @@ class DictView:
         if isinstance(special := _special(line), ErrorLine):
             return special
         event = _decode(self._line, line)
-        revision = event.object.get("metadata", {}).get("resourceVersion", "")
-        return WatchEvent(cast(EventType, event.type), event.object, revision)
+        return WatchEvent(cast(EventType, event.type), event.object, self.head(event.object).resource_version)
 
     def encode(self, obj: Untyped) -> bytes:
         return _encoder.encode(obj)
 
-    def identity(self, obj: Untyped) -> Identity:
+    def head(self, obj: Untyped) -> Head:
         metadata = obj.get("metadata") or {}
-        return Identity(metadata.get("namespace") or "", metadata.get("name") or "")
+        return Head(
+            metadata.get("namespace") or "",
+            metadata.get("name") or "",
+            metadata.get("uid") or "",
+            metadata.get("resourceVersion") or "",
+        )
 
 
 def _special(line: bytes) -> ErrorLine | meta_v1.ObjectMeta | None:
