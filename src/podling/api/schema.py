@@ -73,6 +73,8 @@ class Field:
     attribute: str
     schema: Schema
     required: bool = False
+    is_value: bool = False
+    """Of a record: Go holds it by value, so that upstream it is never absent, only empty (`{}`)."""
     patch_strategy: tuple[str, ...] = ()
     merge_key: str = ""
 
@@ -140,6 +142,7 @@ def _fields(record: str, struct: type[msgspec.Struct]) -> dict[str, Field]:
             attribute=sys.intern(info.name),
             schema=_node(info.type, kind, keys),
             required=_is_required(info),
+            is_value=_is_value(record, struct, info),
             patch_strategy=tuple(strategy.split(",")) if strategy else (),
             merge_key=merge_key,
         )
@@ -151,6 +154,16 @@ def _is_required(info: msgspec.structs.FieldInfo) -> bool:
     if info.encode_name in ("apiVersion", "kind"):
         return info.default_factory is str
     return info.default is msgspec.NODEFAULT and info.encode_name != "metadata"
+
+
+def _is_value(record: str, struct: type[msgspec.Struct], info: msgspec.structs.FieldInfo) -> bool:
+    if info.default is msgspec.NODEFAULT or (record, info.encode_name) in _merge.VALUES:
+        return True
+    return (
+        info.encode_name in ("spec", "status")
+        and "metadata" in struct.__struct_fields__
+        and "kind" in struct.__struct_fields__
+    )
 
 
 def _node(hint: Any, kind: str = "", keys: tuple[str, ...] = ()) -> Schema:

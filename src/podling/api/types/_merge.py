@@ -1288,3 +1288,29 @@ KEY_DEFAULTS: dict[tuple[str, str], str] = {
     ("core_v1.ContainerPort", "protocol"): "TCP",
     ("core_v1.ServicePort", "protocol"): "TCP",
 }
+# Optional fields that Go holds by value.
+VALUES: frozenset[tuple[str, str]] = frozenset(
+    [
+        ("apps_v1.DaemonSetSpec", "updateStrategy"),
+        ("apps_v1.DeploymentSpec", "strategy"),
+        ("apps_v1.ReplicaSetSpec", "template"),
+        ("apps_v1.StatefulSetSpec", "updateStrategy"),
+        ("batch_v1.JobTemplateSpec", "spec"),
+        ("core_v1.Container", "resources"),
+        ("core_v1.ContainerStatus", "lastState"),
+        ("core_v1.ContainerStatus", "state"),
+        ("core_v1.EphemeralContainer", "resources"),
+        ("core_v1.Event", "source"),
+        ("core_v1.NodeDaemonEndpoints", "kubeletEndpoint"),
+        ("core_v1.NodeStatus", "daemonEndpoints"),
+        ("core_v1.NodeStatus", "nodeInfo"),
+        ("core_v1.PersistentVolumeClaimSpec", "resources"),
+        ("core_v1.PodTemplate", "template"),
+        ("core_v1.PodTemplateSpec", "spec"),
+        ("core_v1.ServiceStatus", "loadBalancer"),
+        ("discovery_v1.Endpoint", "conditions"),
+        ("events_v1.Event", "deprecatedSource"),
+        ("events_v1.Event", "regarding"),
+        ("networking_v1.IngressStatus", "loadBalancer"),
+    ]
+)

@@ -1,0 +1,214 @@
+"""How plain JSON values are walked along a schema: one walker for every node, made once.
+
+`full` lists all fields of a value, `diff` tells two values apart that are there and not equal. Both give what stands at the
+value's path, so MEMBER for a leaf and never an empty set; `diff` gives None for nothing. What no schema describes is walked as
+deduced: maps key by key, lists whole.
+
+Every write goes through here, so the loops are flat and whatever can be known of a field beforehand is in its `Step`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+
+from podling.api.schema import Anything, ListOf, MapOf, OneOf, Record, Schema
+
+from .fieldset import MEMBER, FieldSet, difference, key_element, value_element
+
+Found: TypeAlias = "tuple[FieldSet | None, FieldSet | None]"
+"""What changed and what was removed."""
+Entries: TypeAlias = dict[str, Any]
+
+
+class Walker(Protocol):
+    """What a node that is no leaf can do."""
+
+    def full(self, value: Any) -> FieldSet: ...
+
+    def diff(self, old: Any, new: Any) -> Found: ...
+
+
+class Step(NamedTuple):
+    """One field or element: its path element and, unless it is a leaf, its walker's functions."""
+
+    element: str
+    full: Callable[[Any], FieldSet] | None
+    diff: Callable[[Any, Any], Found] | None
+    is_value: bool = False
+    """Go holds it by value: it is never absent, only empty."""
+
+
+@cache
+def walker(node: Schema) -> Walker | None:
+    """The walker of a node; None if it is a leaf."""
+    match node:
+        case Record(atomic=False):
+            return RecordWalker(node)
+        case MapOf(value, atomic=False):
+            return MapWalker(walker(value))
+        case ListOf(item, "map", keys, defaults):
+            return ListWalker(walker(item), _Keys(keys, dict(defaults)))
+        case ListOf(_, "set"):
+            return ListWalker(None, value_element)
+        case Anything() | OneOf():
+            return DEDUCED
+    return None
+
+
+class Steps(dict[str, Step]):
+    """The fields of a record by JSON name, each prepared when it is first met; unknown ones are deduced."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def __missing__(self, name: str) -> Step:
+        field = self._record.fields.get(name)
+        if field is None:
+            step = _step(f"f:{name}", DEDUCED)
+        else:
+            is_value = field.is_value and isinstance(field.schema, Record)
+            step = _step(f"f:{name}", walker(field.schema), is_value=is_value)
+        self[name] = step
+        return step
+
+
+def _step(element: str, inner: Walker | None, *, is_value: bool = False) -> Step:
+    if inner is None:
+        return Step(element, None, None)
+    return Step(element, inner.full, inner.diff, is_value)
+
+
+@cache
+def steps(record: Record) -> Steps:
+    """The steps of a record."""
+    return Steps(record)
+
+
+def note(step: Step, old: Any, new: Any, changed: FieldSet, removed: FieldSet) -> None:
+    """Writes down what became of one field whose two sides are not equal; None is a side that is not there."""
+    element, full, diff, is_value = step
+    if is_value:
+        old, new = old or {}, new or {}
+    if old is None:
+        changed[element] = MEMBER if full is None else full(new)
+    elif new is None:
+        removed[element] = MEMBER if full is None else full(old)
+    elif diff is None:
+        changed[element] = MEMBER
+    elif old != new:
+        added, gone = diff(old, new)
+        if added is not None:
+            changed[element] = added
+        if gone is not None:
+            removed[element] = gone
+
+
+class RecordWalker:
+    """An object with known fields."""
+
+    def __init__(self, record: Record) -> None:
+        self._steps = steps(record)
+
+    def full(self, value: Entries) -> FieldSet:
+        known = self._steps
+        found: FieldSet = {".": MEMBER}
+        for name, sub in value.items():
+            element, full, _, _ = known[name]
+            found[element] = MEMBER if full is None else full(sub)
+        return found if value else MEMBER
+
+    def diff(self, old: Entries, new: Entries) -> Found:
+        return diff_entries(self._steps, old, new)
+
+
+class MapWalker:
+    """A map from any key to values of one kind."""
+
+    def __init__(self, inner: Walker | None) -> None:
+        self._inner = inner
+
+    def full(self, value: Entries) -> FieldSet:
+        found: FieldSet = {".": MEMBER}
+        for name, sub in value.items():
+            found[f"f:{name}"] = MEMBER if self._inner is None else self._inner.full(sub)
+        return found if value else MEMBER
+
+    def diff(self, old: Entries, new: Entries) -> Found:
+        known = {name: _step(f"f:{name}", self._inner) for name in {**old, **new}}
+        return diff_entries(known, old, new)
+
+
+class ListWalker:
+    """A list whose items are told apart by their keys, or by what they are."""
+
+    def __init__(self, inner: Walker | None, element_of: Callable[[Any], str]) -> None:
+        self._inner = inner
+        self._element_of = element_of
+
+    def full(self, value: list[Any]) -> FieldSet:
+        found: FieldSet = {".": MEMBER}
+        for element, item in self._index(value).items():
+            found[element] = MEMBER if self._inner is None else self._inner.full(item)
+        return found if value else MEMBER
+
+    def diff(self, old: list[Any], new: list[Any]) -> Found:
+        before, after = self._index(old), self._index(new)
+        known = {element: _step(element, self._inner) for element in {**before, **after}}
+        return diff_entries(known, before, after)
+
+    def _index(self, items: list[Any]) -> Entries:
+        """By path element; of several items with the same one the first counts."""
+        return {self._element_of(item): item for item in reversed(items)}
+
+
+class _Deduced:
+    """A value that no schema describes."""
+
+    def full(self, value: Any) -> FieldSet:
+        return _DEDUCED_MAP.full(value) if isinstance(value, dict) else MEMBER
+
+    def diff(self, old: Any, new: Any) -> Found:
+        if isinstance(old, dict) and isinstance(new, dict):
+            return _DEDUCED_MAP.diff(old, new)
+        before, after = self.full(old), self.full(new)
+        return after, difference({"f:": before}, {"f:": after}).get("f:")
+
+
+DEDUCED: Final = _Deduced()
+_DEDUCED_MAP: Final = MapWalker(DEDUCED)
+
+
+def diff_entries(known: dict[str, Step], old: Entries, new: Entries) -> Found:
+    """What changed from one object to another, entry by entry."""
+    changed: FieldSet = {}
+    removed: FieldSet = {}
+    for name, after in new.items():
+        before = old.get(name)
+        if before is not after and before != after:
+            note(known[name], before, after, changed, removed)
+    for name, before in old.items():
+        if name not in new:
+            note(known[name], before, None, changed, removed)
+    return changed or None, removed or None
+
+
+class _Keys:
+    """The path element of an item of a `map` list; a key that it lacks takes its default or is left out."""
+
+    def __init__(self, names: tuple[str, ...], defaults: Entries) -> None:
+        self._names = names
+        self._defaults = defaults
+
+    def __call__(self, item: Any) -> str:
+        if not isinstance(item, dict):
+            return value_element(item)
+        return _key_text(
+            self._names, tuple([item.get(name, self._defaults.get(name)) for name in self._names])
+        )
+
+
+@lru_cache(maxsize=1024)
+def _key_text(names: tuple[str, ...], values: tuple[Any, ...]) -> str:
+    return key_element({name: value for name, value in zip(names, values, strict=True) if value is not None})
