@@ -1,10 +1,10 @@
 """Ownership of fields: `metadata.managedFields`.
 
 `update` says what the entries are after a create, update or patch. Underneath lie sets of fields in the shape of FieldsV1
-(`fieldset`) and the comparison of two objects along their schema (`compare`), on which server-side apply will stand, too.
+(`fieldset`) and the comparison of two objects along their schema (`comparison`), on which server-side apply will stand, too.
 """
 
-from .compare import Comparison, compare
+from .comparison import Comparison, compare
 from .fieldset import (
     EMPTY,
     FieldSet,

@@ -21,7 +21,7 @@ from podling.api.object import Object
 from podling.api.schema import ANYTHING, Schema
 from podling.api.types.meta_v1 import ManagedFieldsEntry
 
-from .compare import Comparison, compare
+from .comparison import Comparison, compare
 from .fieldset import EMPTY, FieldSet, decode, difference, encode, parse, recursive_difference, union
 
 Identity: TypeAlias = tuple[str, str, str, str]
