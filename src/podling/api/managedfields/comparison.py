@@ -21,7 +21,7 @@ from podling.api.object import Object
 from podling.api.schema import ANYTHING, Schema
 
 from .fieldset import EMPTY, FieldSet
-from .walkers import Step, note, steps
+from .walkers import Step, note, plain, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _compare_records(
         after = getattr(new, attribute)
         before = getattr(_zero(type(new)) if old is None else old, attribute)
         if before is not after and before != after:
-            note(step, _plain(before), _plain(after), changed, removed)
+            note(step, plain(before), plain(after), changed, removed)
 
 
 def _compare_custom(
@@ -112,14 +112,3 @@ def _top_steps(struct: type[msgspec.Struct], without: frozenset[str]) -> tuple[t
 def _zero(struct: type[msgspec.Struct]) -> msgspec.Struct:
     """The empty record of a type; shared, not to be changed."""
     return struct()
-
-
-def _plain(value: Any) -> Any:
-    """A Struct's value as plain JSON; free-form JSON that is not there is None."""
-    if isinstance(value, msgspec.Raw):
-        return _plain_raw(value)
-    return msgspec.to_builtins(value, enc_hook=_plain_raw)
-
-
-def _plain_raw(raw: Any) -> Any:
-    return msgspec.json.decode(raw) if bytes(raw) else None

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
-from podling.api.schema import Anything, ListOf, MapOf, OneOf, Record, Schema
+import msgspec
+
+from podling.api.schema import Anything, Field, ListOf, MapOf, OneOf, Record, Schema
 
 from .fieldset import MEMBER, FieldSet, difference, key_element, value_element
 
@@ -36,8 +38,8 @@ class Step(NamedTuple):
     element: str
     full: Callable[[Any], FieldSet] | None
     diff: Callable[[Any, Any], Found] | None
-    is_value: bool = False
-    """Go holds it by value: it is never absent, only empty."""
+    always: Entries | None = None
+    """What stands for an absent value, if Go holds it by value and so always has one."""
 
 
 @cache
@@ -68,16 +70,34 @@ class Steps(dict[str, Step]):
         if field is None:
             step = _step(f"f:{name}", DEDUCED)
         else:
-            is_value = field.is_value and isinstance(field.schema, Record)
-            step = _step(f"f:{name}", walker(field.schema), is_value=is_value)
+            step = _step(f"f:{name}", walker(field.schema), always=_always(field))
         self[name] = step
         return step
 
 
-def _step(element: str, inner: Walker | None, *, is_value: bool = False) -> Step:
+def _step(element: str, inner: Walker | None, *, always: Entries | None = None) -> Step:
     if inner is None:
-        return Step(element, None, None)
-    return Step(element, inner.full, inner.diff, is_value)
+        return Step(element, None, None, always)
+    return Step(element, inner.full, inner.diff, always)
+
+
+def _always(field: Field) -> Entries | None:
+    record = field.schema
+    if not field.is_value or not isinstance(record, Record) or record.type is None:
+        return None
+    zero: Entries = plain(record.type())
+    return zero
+
+
+def plain(value: Any) -> Any:
+    """A Struct or what one holds as plain JSON; free-form JSON that is not there is None."""
+    if isinstance(value, msgspec.Raw):
+        return _plain_raw(value)
+    return msgspec.to_builtins(value, enc_hook=_plain_raw)
+
+
+def _plain_raw(raw: Any) -> Any:
+    return msgspec.json.decode(raw) if bytes(raw) else None
 
 
 @cache
@@ -88,16 +108,18 @@ def steps(record: Record) -> Steps:
 
 def note(step: Step, old: Any, new: Any, changed: FieldSet, removed: FieldSet) -> None:
     """Writes down what became of one field whose two sides are not equal; None is a side that is not there."""
-    element, full, diff, is_value = step
-    if is_value:
-        old, new = old or {}, new or {}
+    element, full, diff, always = step
+    if always is not None:
+        old, new = old or always, new or always
     if old is None:
         changed[element] = MEMBER if full is None else full(new)
     elif new is None:
         removed[element] = MEMBER if full is None else full(old)
+    elif old == new:
+        return
     elif diff is None:
         changed[element] = MEMBER
-    elif old != new:
+    else:
         added, gone = diff(old, new)
         if added is not None:
             changed[element] = added
