@@ -19,8 +19,8 @@ from podling.api.types import meta_v1
 
 from .errors import ConnectionFault
 from .transport import Request, Response, Transport
+from .wire import JSON
 
-JSON = "application/json"
 RETRIES = 10
 """How often a "come again later" (429 or 5xx with Retry-After) is obeyed, as client-go does."""
 

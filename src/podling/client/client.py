@@ -19,7 +19,7 @@ from .calls import Caller
 from .errors import ProtocolFault
 from .resource import Resource
 from .transport import Response, Transport
-from .wire import DictView, StructView, Untyped
+from .wire import JSON, DictView, PartialObject, StructView, Untyped, partial_view
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -52,10 +52,15 @@ class Client:
         """Objects of a kind as they are in JSON, whatever the kind."""
         return Resource(self._caller, DictView(kind), field_manager=self.field_manager)
 
-    async def get_raw(self, path: str) -> bytes:
+    def partial(self, kind: Kind) -> Resource[PartialObject]:
+        """Objects of a kind, metadata only."""
+        return Resource(self._caller, partial_view(kind), field_manager=self.field_manager)
+
+    async def get_raw(self, path: str, *, accept: str = JSON) -> bytes:
         """The body that a GET of this path (with query, if any) is answered with."""
         plain, _, raw = path.partition("?")
-        return await self._caller.call("GET", plain, query=tuple(parse_qsl(raw, keep_blank_values=True)))
+        parameters = tuple(parse_qsl(raw, keep_blank_values=True))
+        return await self._caller.call("GET", plain, query=parameters, accept=accept)
 
     async def stream(self, path: str, *, query: tuple[tuple[str, str], ...] = ()) -> Response:
         """An answer that is read as it comes (logs); the caller closes it."""

@@ -46,7 +46,8 @@ class Resource(Generic[T]):
         return self.view.kind
 
     async def get(self, name: str, *, namespace: str | None = None, subresource: str = "") -> T:
-        return self.view.decode(await self._caller.call("GET", self._url(namespace, name, subresource)))
+        url = self._url(namespace, name, subresource)
+        return self.view.decode(await self._caller.call("GET", url, accept=self.view.accept))
 
     async def list(
         self,
@@ -69,7 +70,9 @@ class Resource(Generic[T]):
             )
         )
         return self.view.decode_list(
-            await self._caller.call("GET", self.kind.url(namespace), query=parameters)
+            await self._caller.call(
+                "GET", self.kind.url(namespace), query=parameters, accept=self.view.accept_list
+            )
         )
 
     async def watch(
@@ -156,6 +159,7 @@ class Resource(Generic[T]):
             query=query((*self._write(dry_run), ("force", "true" if force else None))),
             body=_encode(patch),
             content_type=type.value,
+            accept=self.view.accept,
         )
         return self.view.decode(data)
 
@@ -203,7 +207,9 @@ class Resource(Generic[T]):
     async def _send(self, method: str, url: str, obj: T, *, dry_run: bool) -> T:
         body = self.view.encode(obj)
         return self.view.decode(
-            await self._caller.call(method, url, query=query(self._write(dry_run)), body=body)
+            await self._caller.call(
+                method, url, query=query(self._write(dry_run)), body=body, accept=self.view.accept
+            )
         )
 
     def _write(self, dry_run: bool) -> tuple[tuple[str, str | None], ...]:

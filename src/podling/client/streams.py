@@ -45,7 +45,7 @@ async def watch_batches(
     """
     deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout + GRACE_SECONDS
     lines = Lines()
-    response = await caller.open("GET", path, query=query)
+    response = await caller.open("GET", path, query=query, accept=view.accept)
     try:
         chunks = response.chunks()
         while (chunk := await _next(chunks, deadline, path)) is not None:

@@ -21,6 +21,7 @@ from podling.api.types import meta_v1
 from .errors import ProtocolFault
 
 T = TypeVar("T")
+JSON = "application/json"
 EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
 
 
@@ -67,6 +68,9 @@ class View(Protocol[T]):
     """Reads and writes objects of one kind. All `decode` methods raise ProtocolFault."""
 
     kind: Kind
+    accept: str
+    """The form to ask for, of single objects and in watches."""
+    accept_list: str
 
     def decode(self, data: bytes) -> T: ...
 
@@ -79,6 +83,14 @@ class View(Protocol[T]):
     def head(self, obj: T) -> Head: ...
 
 
+class PartialObject(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True, gc=False):
+    """An object of any kind, of which only the metadata is read (meta.k8s.io/v1 PartialObjectMetadata)."""
+
+    kind: str = ""
+    api_version: str = ""
+    metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=meta_v1.ObjectMeta)
+
+
 class _Line(msgspec.Struct, Generic[T], gc=False):
     type: str
     object: T
@@ -89,21 +101,19 @@ class _List(msgspec.Struct, Generic[T], gc=False):
     items: list[T] | None = None
 
 
-class _Partial(msgspec.Struct, gc=False):
-    metadata: meta_v1.ObjectMeta
-
-
 _error_lines = msgspec.json.Decoder(_Line[meta_v1.Status])
-_bookmark_lines = msgspec.json.Decoder(_Line[_Partial])
+_bookmark_lines = msgspec.json.Decoder(_Line[PartialObject])
 _encoder = msgspec.json.Encoder()
 
 
 class StructView(Generic[T]):
     """Objects as the generated Struct of their kind."""
 
-    def __init__(self, kind: Kind, type_: type[T]) -> None:
+    def __init__(self, kind: Kind, type_: type[T], *, accept: str = JSON, accept_list: str = JSON) -> None:
         self.kind = kind
         self.type = type_
+        self.accept = accept
+        self.accept_list = accept_list
         self._one = msgspec.json.Decoder(type_)
         self._list = msgspec.json.Decoder(_List[type_])  # type: ignore[valid-type]
         self._line = msgspec.json.Decoder(_Line[type_])  # type: ignore[valid-type]
@@ -119,14 +129,14 @@ class StructView(Generic[T]):
         if (special := _special(line)) is not None:
             return special if isinstance(special, ErrorLine) else self._bookmark(special)
         event = _decode(self._line, line)
-        metadata = cast(_Partial, event.object).metadata
+        metadata = cast(PartialObject, event.object).metadata
         return WatchEvent(cast(EventType, event.type), event.object, metadata.resource_version or "")
 
     def encode(self, obj: T) -> bytes:
         return _encoder.encode(obj)
 
     def head(self, obj: T) -> Head:
-        metadata = cast(_Partial, obj).metadata
+        metadata = cast(PartialObject, obj).metadata
         return Head(
             metadata.namespace or "",
             metadata.name or "",
@@ -139,6 +149,17 @@ class StructView(Generic[T]):
         return WatchEvent("BOOKMARK", empty, metadata.resource_version or "")
 
 
+def partial_view(kind: Kind) -> StructView[PartialObject]:
+    """Objects of any kind without what is below their metadata: the server does not even send it."""
+    form = "application/json;as={};g=meta.k8s.io;v=v1"
+    return StructView(
+        kind,
+        PartialObject,
+        accept=form.format("PartialObjectMetadata"),
+        accept_list=form.format("PartialObjectMetadataList"),
+    )
+
+
 Untyped = dict[str, Any]
 
 
@@ -147,6 +168,7 @@ class DictView:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
+        self.accept = self.accept_list = JSON
         self._one = msgspec.json.Decoder(Untyped)
         self._list = msgspec.json.Decoder(_List[Untyped])
         self._line = msgspec.json.Decoder(_Line[Untyped])
