@@ -4,7 +4,8 @@ kubectl asks for this on every write (`fieldValidation=Strict`) and everybody el
 things hold, both found out in C. It decodes at the first attempt, which types that refuse unknown fields do for no other body.
 And it has as many `":` as the same document has after untyped decoding and encoding, which drops duplicates and keeps all else;
 both counts take in `":` within strings alike. A body that escapes quotes or colons by number, so that its count says nothing,
-is walked like one that is not clean: one parse that keeps duplicates, and one walk along the schema.
+is walked like one that is not clean: one parse that keeps duplicates, and one walk along the schema. (A null in a field that only
+other levels know is passed over: there is nothing to drop.)
 
 Messages are upstream's: `unknown field "spec.containers[0].foo"`, `duplicate field "metadata.labels.a"`, in the order of the
 document. Who answers puts `strict decoding error: ` before them.
@@ -13,6 +14,7 @@ document. Who answers puts `strict decoding error: ` before them.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -102,10 +104,9 @@ class _Finder:
 
     def _once(
         self, value: _Pairs | dict[str, Any], path: str, node: Record | None = None
-    ) -> list[tuple[str, Any]]:
-        """The entries to walk into; a message for every other one."""
+    ) -> Iterator[tuple[str, Any]]:
+        """The entries to walk into, each in its turn; a message for every other one."""
         seen: set[str] = set()
-        found = []
         for name, sub in value if isinstance(value, _Pairs) else value.items():
             if node is not None and not self._is_known(node, name):
                 if not node.preserve_unknown:
@@ -114,8 +115,7 @@ class _Finder:
             if name in seen:
                 self.messages[f'duplicate field "{_join(path, name)}"'] = None
             seen.add(name)
-            found.append((name, sub))
-        return found
+            yield name, sub
 
     def _is_known(self, node: Record, name: str) -> bool:
         return name in node.fields and self.level.knows(node.name, name)
