@@ -106,6 +106,10 @@ class Informer(Generic[T]):
         """Objects that the index function gave this value. KeyError for an index that was never added."""
         return [*self._cache.by_index(index, value).values()]
 
+    def index_size(self, index: str, value: str) -> int:
+        """How many objects `by_index` would give."""
+        return len(self._cache.by_index(index, value))
+
     def index_values(self, index: str) -> Sequence[str]:
         return [*self._cache.index_values(index)]
 

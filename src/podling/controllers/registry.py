@@ -1,0 +1,20 @@
+"""THE table of controllers, by name.
+
+A row is a function that builds the controller's record from the `Context`. They start in this order, once their informers are in step, and
+stop together. The names are upstream's (`kube-controller-manager --controllers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import clusterroleaggregation, namespace, podgc, rootca, serviceaccount
+from .loop import Build
+
+CONTROLLERS: Mapping[str, Build] = {
+    serviceaccount.NAME: serviceaccount.controller,
+    rootca.NAME: rootca.controller,
+    clusterroleaggregation.NAME: clusterroleaggregation.controller,
+    namespace.NAME: namespace.controller,
+    podgc.NAME: podgc.controller,
+}
