@@ -65,7 +65,8 @@ def _of_record(
     status.container_id = f"{view.runtime}://{newest.id}"
     status.image = newest.image or container.image or ""
     status.image_id = newest.image_id
-    status.state = _state(view, newest, default=status.state)
+    if not _hook_pending(view, container):
+        status.state = _state(view, newest, default=status.state)
     status.last_state = _last_state(view, newest, records[1:])
     if container.resources is not None:
         status.allocated_resources = container.resources.requests
@@ -73,6 +74,14 @@ def _of_record(
             limits=container.resources.limits, requests=container.resources.requests
         )
     return status
+
+
+def _hook_pending(view: View, container: core_v1.Container) -> bool:
+    """A container does not count as running before its ``postStart`` hook is through."""
+    lifecycle = container.lifecycle
+    return (
+        lifecycle is not None and lifecycle.post_start is not None and f"start/{container.name}" in view.busy
+    )
 
 
 def _last_state(view: View, newest: Container, older: Sequence[Container]) -> core_v1.ContainerState:

@@ -82,5 +82,5 @@ def _take_down(draft: Draft, *, told: bool) -> None:
         return
     for sandbox in view.sandboxes:
         draft.act(RemoveSandbox(sandbox.id))
-    if is_ended(view) and not view.sandboxes and told and not view.removed:
+    if is_ended(view) and not view.sandboxes and told and not view.removed and not view.deleted:
         draft.act(DeleteObject())

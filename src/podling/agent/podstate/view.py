@@ -70,6 +70,7 @@ class View:
     busy        operations under way, by their key.
     written     ``status`` has reached the API.
     removed     the object is gone from the API.
+    deleted     its deletion has been asked for by us; finalizers may keep it for a while.
     shutdown    the agent stops and takes its Pods down with it; their objects stay.
     ending_at   when the Pod began to end; None before.
     """
@@ -90,6 +91,7 @@ class View:
     verdict: Verdict | None = None
     written: bool = False
     removed: bool = False
+    deleted: bool = False
     shutdown: bool = False
     ending_at: float | None = None
 

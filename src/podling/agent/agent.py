@@ -1,0 +1,229 @@
+"""The agent as one service: puts its parts together, starts and stops them in order.
+
+    runtime -> observed -> node registered -> Pods and Services known -> workers -> node Ready -> logs rotated
+
+Stopping leaves containers running (the next agent adopts them) unless asked to take them down.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+from podling.aio.clock import Clock
+from podling.aio.service import Service
+from podling.api.errors import ApiError
+from podling.api.types import core_v1
+from podling.client.client import Client
+from podling.client.errors import ClientError
+from podling.client.events import EventRecorder
+from podling.client.informers import Informers
+from podling.network.host import Host
+from podling.runtime.interface import Images, Runtime, RuntimeInfo
+
+from . import machine
+from .config import AgentConfig
+from .hooks import Hooks
+from .imagepull.puller import ImagePuller
+from .kit import Kit, NodeFacts
+from .logs.rotate import LogRotation
+from .node.registration import NodeObject
+from .observed import Observed
+from .paths import Paths
+from .pods import Pods
+from .probes.answer import Prober
+from .probes.exec import ExecProber
+from .probes.http import HttpProber
+from .probes.manager import ProbeManager
+from .probes.scripted import ScriptedProber
+from .probes.tcp import TcpProber
+from .references import References
+from .tokens import Tokens
+from .volumes.manager import VolumeManager
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 30.0
+_RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
+
+
+class Agent(Service):
+    """One node's agent.  It starts and closes the runtime; client, images and host are its caller's."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        *,
+        host: Host,
+        client: Client,
+        runtime: Runtime,
+        images: Images,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        super().__init__(f"agent-{config.node_name}")
+        self.config = config
+        self.host = host
+        self.runtime = runtime
+        self.port = 0
+        """Where the agent's endpoints are served; set it before `start` for the Node to show it."""
+        self._client = client
+        self._images = images
+        self._clock = clock
+        self._random = random
+        self._kit: Kit | None = None
+        self._pods: Pods | None = None
+        self._node: NodeObject | None = None
+        self._informers = Informers(client, random=random)
+        self._recorder = EventRecorder(client, component="kubelet", instance=config.node_name, clock=clock)
+        self._http = HttpProber(host)
+
+    @property
+    def kit(self) -> Kit:
+        if self._kit is None:
+            raise RuntimeError(f"cannot use {self.name}: it is not started")
+        return self._kit
+
+    @property
+    def pods(self) -> Pods:
+        if self._pods is None:
+            raise RuntimeError(f"cannot use {self.name}: it is not started")
+        return self._pods
+
+    @property
+    def node(self) -> core_v1.Node | None:
+        """The node's object as last written."""
+        return self._node.node if self._node is not None else None
+
+    async def stop(self, *, drain_seconds: float = STOP_SECONDS, keep_pods: bool = True) -> None:
+        """Stop; unless ``keep_pods``, first end every Pod's containers within its grace.  The objects stay either way."""
+        if not keep_pods and self._pods is not None:
+            await self._pods.shut_down()
+        await super().stop(drain_seconds=drain_seconds)
+
+    async def _start(self) -> None:
+        await self.runtime.start()
+        await self._recorder.start()
+        kit = self._kit = self._assemble()
+        kit.volumes.start()
+        await kit.observed.start()
+        node = self._node
+        assert node is not None
+        await node.register()
+        mine = self._informers.get(core_v1.Pod, field_selector=f"spec.nodeName={self.config.node_name}")
+        await self._informers.start()
+        await self._informers.wait_synced()
+        self._pods = Pods(kit, mine, node_labels=node.labels)
+        await self._pods.start()
+        kit.tell_node(node.node, "Normal", "Starting", "Starting kubelet.")
+        await node.write()
+        self.tasks.start(node.run(self.tasks), name="node")
+        self.tasks.start(LogRotation(kit).run(), name="log rotation")
+
+    async def _drain(self) -> None:
+        if self._node is not None:
+            with suppress(ApiError, ClientError):
+                await self._node.write(trouble="node is shutting down")
+
+    async def _close(self) -> None:
+        if self._pods is not None:
+            await self._pods.close()
+        if self._kit is not None:
+            await self._kit.probes.close()
+            await self._kit.references.close()
+            await self._kit.observed.close()
+        await self._http.close()
+        await self._informers.stop()
+        await self._recorder.stop()
+        await self.runtime.close()
+
+    def _assemble(self) -> Kit:
+        config, clock, random = self.config, self._clock, self._random
+        info = self.runtime.info()
+        paths = Paths(self.host.state_dir)
+        paths.root.mkdir(parents=True, exist_ok=True)
+        found = machine.read(paths.root)
+        whole = machine.capacity(found, config)
+        facts = NodeFacts(
+            host_ips=(self.host.address(),),
+            allocatable=whole,
+            memory=found.memory if config.memory is None else config.memory,
+            resolv_conf=_resolv_conf(),
+        )
+        references = References(self._client, random=random, on_change=self._references_changed)
+        tokens = Tokens(self._client, clock=clock)
+        services = self._informers.get(core_v1.Service)
+        self._node = NodeObject(
+            config,
+            client=self._client,
+            machine=found,
+            facts=facts,
+            info=info,
+            images=self._images,
+            state_dir=paths.root,
+            port=lambda: self.port,
+            clock=clock,
+        )
+        kit = Kit(
+            config=config,
+            paths=paths,
+            node=facts,
+            client=self._client,
+            runtime=self.runtime,
+            info=info,
+            observed=Observed(self.runtime, resync_seconds=config.resync_seconds, on_change=self._changed),
+            images=ImagePuller(self._images, tasks=self.tasks, on_pulled=self._node.changed),
+            volumes=VolumeManager(paths, references=references, tokens=tokens, facts=facts.of_pod),
+            references=references,
+            tokens=tokens,
+            probes=ProbeManager(
+                _probers(self.runtime, info, self.host, self._http),
+                tell=self._tell,
+                clock=clock,
+                random=random,
+                on_change=self._changed,
+            ),
+            hooks=Hooks(self.runtime, self._http),
+            recorder=self._recorder,
+            services=services.list,
+            clock=clock,
+            random=random,
+            tasks=self.tasks,
+        )
+        return kit
+
+    def _changed(self, uid: str) -> None:
+        if self._pods is not None:
+            self._pods.wake(uid)
+
+    def _references_changed(self, uid: str) -> None:
+        if self._pods is not None:
+            self._pods.references_changed(uid)
+
+    def _tell(self, pod: core_v1.Pod, container: str, type: str, reason: str, message: str) -> None:
+        self.kit.tell(pod, type, reason, message, container=container)
+
+
+def _probers(runtime: Runtime, info: RuntimeInfo, host: Host, http: HttpProber) -> Mapping[str, Prober]:
+    if info.name == "simulated":
+        scripted = ScriptedProber(runtime)
+        return {"exec": ExecProber(runtime), "http_get": scripted, "tcp_socket": scripted, "grpc": scripted}
+    return {"exec": ExecProber(runtime), "http_get": http, "tcp_socket": TcpProber(host)}
+
+
+def _resolv_conf() -> str:
+    """The host's resolver file; behind a resolver that only listens on loopback the file that it got its servers from."""
+    text = ""
+    for path in _RESOLV_CONF:
+        try:
+            found = path.read_text()
+        except OSError:
+            continue
+        text = text or found
+        servers = [line.split()[1] for line in found.splitlines() if line.startswith("nameserver ")]
+        if any(not server.startswith("127.") and server != "::1" for server in servers):
+            return found
+    return text

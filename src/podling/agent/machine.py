@@ -1,0 +1,81 @@
+"""The machine under the node: how many CPUs, how much memory, which kernel.
+
+Read once at the start; what the node offers of it (`capacity`) is a pure function of it and the settings.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from .config import AgentConfig
+
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """``memory`` and ``disk`` in bytes; ``disk`` is the file system that holds Pods."""
+
+    cpus: int
+    memory: int
+    disk: int
+    architecture: str
+    kernel: str
+    os_image: str
+    machine_id: str
+    system_uuid: str
+    boot_id: str
+
+
+def read(state_dir: Path) -> Machine:
+    """This machine; what cannot be read is empty."""
+    meminfo = _text(Path("/proc/meminfo")).splitlines()
+    total = next((line.split()[1] for line in meminfo if line.startswith("MemTotal:")), "0")
+    machine_id = _text(Path("/etc/machine-id")) or _text(Path("/var/lib/dbus/machine-id"))
+    return Machine(
+        cpus=len(os.sched_getaffinity(0)),
+        memory=int(total) * 1024,
+        disk=shutil.disk_usage(state_dir).total,
+        architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()),
+        kernel=platform.release(),
+        os_image=_os_name(_text(Path("/etc/os-release"))),
+        machine_id=machine_id,
+        system_uuid=_text(Path("/sys/class/dmi/id/product_uuid")) or machine_id,
+        boot_id=_text(Path("/proc/sys/kernel/random/boot_id")),
+    )
+
+
+def capacity(machine: Machine, config: AgentConfig) -> dict[str, str]:
+    """What the node has to offer, as API quantities: the machine's, or the smaller part that the settings give it."""
+    memory = machine.memory if config.memory is None else min(config.memory, machine.memory)
+    return {
+        "cpu": str(machine.cpus if config.cpus is None else config.cpus),
+        "memory": f"{memory // 1024}Ki",
+        "ephemeral-storage": f"{machine.disk // 1024}Ki",
+        "pods": str(config.max_pods),
+    }
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _os_name(release: str) -> str:
+    for line in release.splitlines():
+        name, _, value = line.partition("=")
+        if name == "PRETTY_NAME":
+            return value.strip('"')
+    return "Linux"

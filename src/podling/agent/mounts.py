@@ -1,0 +1,106 @@
+"""What is mounted into one container: its volume mounts, the managed hosts file, the file for its last words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from podling.api import expansion
+from podling.api.types import core_v1
+from podling.runtime.interface import Mount, MountPropagation
+
+from .errors import ConfigFault
+from .paths import Paths
+from .podspec import names
+from .podspec.container import message_path
+from .volumes import subpath
+
+HOSTS = "/etc/hosts"
+_PROPAGATION = {
+    "HostToContainer": MountPropagation.HOST_TO_CONTAINER,
+    "Bidirectional": MountPropagation.BIDIRECTIONAL,
+}
+_REFERENCE = re.compile(r"\$\(([^)]*)\)")
+
+
+def of_container(
+    pod: core_v1.Pod,
+    container: core_v1.Container,
+    *,
+    volumes: Mapping[str, Path],
+    environment: Mapping[str, str],
+    paths: Paths,
+) -> tuple[Mount, ...]:
+    """The volume mounts, with parts of volumes bound where the runtime can reach them.  Raises ``ConfigFault``."""
+    made = []
+    for index, wanted in enumerate(container.volume_mounts or []):
+        source = volumes.get(wanted.name)
+        if source is None:
+            raise ConfigFault(
+                f'cannot find volume "{wanted.name}" to mount into container "{container.name}"'
+            )
+        part = wanted.sub_path or ""
+        if wanted.sub_path_expr:
+            part = _expand(wanted.sub_path_expr, environment)
+        if part:
+            target = paths.subpaths(pod.metadata.uid or "") / container.name / str(index)
+            source = subpath.bind(source, part, target)
+        made.append(_mount(wanted, source))
+    return tuple(made)
+
+
+def hosts_file(
+    pod: core_v1.Pod,
+    container: core_v1.Container,
+    *,
+    pod_ips: Sequence[str],
+    cluster_domain: str,
+    paths: Paths,
+) -> tuple[Mount, ...]:
+    """The managed ``/etc/hosts``, written for each start; none if the container mounts one of its own."""
+    if any(mount.mount_path == HOSTS for mount in container.volume_mounts or []):
+        return ()
+    on_host = bool(pod.spec and pod.spec.host_network)
+    host = Path(HOSTS).read_text() if on_host and Path(HOSTS).exists() else ""
+    path = paths.hosts_file(pod.metadata.uid or "")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(names.hosts_file(pod, pod_ips, cluster_domain, host))
+    path.chmod(0o644)
+    return (Mount(container_path=HOSTS, host_path=str(path)),)
+
+
+def message_file(
+    pod: core_v1.Pod, container: core_v1.Container, *, attempt: int, paths: Paths
+) -> tuple[Mount, Path]:
+    """An empty file that anybody in the container may write its last words to."""
+    path = paths.message_file(pod.metadata.uid or "", container.name, attempt)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    path.chmod(0o666)
+    return Mount(container_path=message_path(container), host_path=str(path)), path
+
+
+def _mount(wanted: core_v1.VolumeMount, source: Path) -> Mount:
+    readonly = bool(wanted.read_only)
+    return Mount(
+        container_path=_absolute(wanted.mount_path),
+        host_path=str(source),
+        readonly=readonly,
+        recursive_readonly=readonly and wanted.recursive_read_only in ("Enabled", "IfPossible"),
+        propagation=_PROPAGATION.get(wanted.mount_propagation or "", MountPropagation.PRIVATE),
+    )
+
+
+def _absolute(path: str) -> str:
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _expand(text: str, environment: Mapping[str, str]) -> str:
+    """``subPathExpr``: unlike in commands, a variable that is not there is an error."""
+    for name in _REFERENCE.findall(text):
+        if name not in environment:
+            raise ConfigFault(
+                f'failed to expand subPath for volumeMount "{text}": missing value for "{name}"'
+            )
+    return expansion.expand(text, environment)

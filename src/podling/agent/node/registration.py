@@ -1,0 +1,175 @@
+"""Registers the node and keeps its object true: at the start, when something changes, and every few minutes.
+
+An object that is there already is taken over: what an administrator added to it (labels, taints, ranges) stays.  One that is
+deleted while the agent runs is made again.  Life itself is shown by the Lease, which is renewed every ten seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from podling.agent.config import AgentConfig
+from podling.agent.kit import NodeFacts
+from podling.agent.machine import Machine, capacity
+from podling.aio.backoff import Backoff
+from podling.aio.clock import Clock
+from podling.aio.tasks import Tasks
+from podling.api.errors import AlreadyExists, ApiError, NotFound
+from podling.api.types import core_v1, meta_v1
+from podling.client.client import Client
+from podling.client.errors import ClientError
+from podling.client.leases import Heartbeat
+from podling.client.resource import PatchType
+from podling.runtime.interface import Images, RuntimeInfo
+
+from . import status
+
+log = logging.getLogger(__name__)
+
+_AGAIN = Backoff(first=0.2, cap=7.0)
+SETTLE_SECONDS = 1.0
+"""Changes within this time are told together."""
+_ATTACH = "volumes.kubernetes.io/controller-managed-attach-detach"
+
+
+class NodeObject:
+    """``port`` is where the agent's own endpoints are served, 0 for nowhere."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        *,
+        client: Client,
+        machine: Machine,
+        facts: NodeFacts,
+        info: RuntimeInfo,
+        images: Images,
+        state_dir: Path,
+        port: Callable[[], int],
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._nodes = client.resource(core_v1.Node)
+        self._machine = machine
+        self._facts = facts
+        self._info = info
+        self._images = images
+        self._state_dir = state_dir
+        self._port = port
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self._node: core_v1.Node | None = None
+        self._heartbeat = Heartbeat(client, name=config.node_name, owner=self._owner, clock=clock)
+
+    @property
+    def node(self) -> core_v1.Node:
+        """The object as last written."""
+        return self._node or core_v1.Node(metadata=meta_v1.ObjectMeta(name=self._config.node_name))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return status.labels(self._machine, self._config)
+
+    def changed(self) -> None:
+        """Something that the object shows is different now."""
+        self._changed.set()
+
+    async def register(self) -> None:
+        """Make the object or take over the one that is there; it is not Ready yet.  Waits for the API server."""
+        failures = 0
+        while True:
+            try:
+                self._node = await self._make()
+            except (ApiError, ClientError) as error:
+                failures += 1
+                log.warning("cannot register node %s: %s", self._config.node_name, error)
+                await asyncio.sleep(_AGAIN.delay(failures))
+            else:
+                return
+
+    async def run(self, tasks: Tasks) -> None:
+        """Tell that the node is ready and keep its object true until cancelled."""
+        tasks.start(self._heartbeat.run(), name="lease")
+        await self.write()
+        while True:
+            try:
+                async with asyncio.timeout(self._config.status_seconds):
+                    await self._changed.wait()
+                    await asyncio.sleep(SETTLE_SECONDS)
+            except TimeoutError:
+                log.debug("node %s: status is due", self._config.node_name)
+            self._changed.clear()
+            await self._write_patiently()
+
+    async def write(self, *, trouble: str = "") -> None:
+        """Write the status now; ``trouble``: why the node is not ready.  Raises ApiError and ClientError."""
+        patch = msgspec.json.encode({"status": await self._status(trouble)})
+        try:
+            self._node = await self._nodes.patch(
+                self._config.node_name, patch, type=PatchType.STRATEGIC, subresource="status"
+            )
+        except NotFound:
+            log.warning("node %s was deleted, registering it again", self._config.node_name)
+            self._node = await self._make()
+            await self.write(trouble=trouble)
+
+    async def _write_patiently(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self.write()
+            except (ApiError, ClientError) as error:
+                failures += 1
+                log.log(
+                    logging.WARNING if failures == 1 else logging.DEBUG, "cannot write node status: %s", error
+                )
+                await asyncio.sleep(_AGAIN.delay(failures))
+            else:
+                return
+
+    async def _make(self) -> core_v1.Node:
+        config = self._config
+        annotations = {_ATTACH: "true", **config.annotations}
+        cidrs = list(config.pod_cidrs)
+        wanted = core_v1.Node(
+            metadata=meta_v1.ObjectMeta(name=config.node_name, labels=self.labels, annotations=annotations),
+            spec=core_v1.NodeSpec(pod_cidr=cidrs[0] if cidrs else None, pod_cidrs=cidrs or None),
+        )
+        try:
+            return await self._nodes.create(wanted)
+        except AlreadyExists:
+            patch = {"metadata": {"labels": self.labels, "annotations": annotations}}
+            return await self._nodes.patch(config.node_name, patch)
+
+    async def _status(self, trouble: str) -> dict[str, Any]:
+        config, node = self._config, self.node
+        before = (node.status.conditions if node.status else None) or []
+        whole = capacity(self._machine, config)
+        told = core_v1.NodeStatus(
+            addresses=status.addresses(self._facts.host_ips, config),
+            capacity=whole,
+            allocatable=self._facts.allocatable,
+            conditions=status.conditions(
+                before, now=self._clock.now(), state_dir=self._state_dir, trouble=trouble
+            ),
+            daemon_endpoints=core_v1.NodeDaemonEndpoints(
+                kubelet_endpoint=core_v1.DaemonEndpoint(port=self._port())
+            ),
+            images=status.images(await self._images.list()),
+            node_info=status.node_info(self._machine, config, self._info),
+            runtime_handlers=[core_v1.NodeRuntimeHandler(name=name or None) for name in self._info.handlers],
+        )
+        found: dict[str, Any] = msgspec.to_builtins(told)
+        return found
+
+    def _owner(self) -> meta_v1.OwnerReference | None:
+        meta = self.node.metadata
+        if not meta.uid:
+            return None
+        return meta_v1.OwnerReference(api_version="v1", kind="Node", name=meta.name or "", uid=meta.uid)

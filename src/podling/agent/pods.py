@@ -1,0 +1,151 @@
+"""All Pods of the node: one worker each, for as long as the Pod or anything of it is here.
+
+Told by the API which Pods there should be and by the runtime which there are: what runs and has no object any more is
+taken down, what has an object and runs already is adopted as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Iterable
+
+from podling.aio.backoff import Backoff, Streak
+from podling.aio.tasks import Tasks
+from podling.api.types import core_v1, meta_v1
+from podling.client.informer import Handler, Informer
+from podling.runtime.interface import Sandbox
+
+from . import admission
+from .kit import Kit
+from .podstate import Verdict
+from .podworker import PodWorker
+
+log = logging.getLogger(__name__)
+
+_AGAIN = Backoff(first=1.0, cap=60.0, jitter=0.1, reset_after=300.0)
+
+
+class Pods:
+    """``informer`` has the Pods that are bound to this node."""
+
+    def __init__(self, kit: Kit, informer: Informer[core_v1.Pod], *, node_labels: dict[str, str]) -> None:
+        self._kit = kit
+        self._informer = informer
+        self._node_labels = node_labels
+        self._workers: dict[str, PodWorker] = {}
+        self._tasks = Tasks("pods")
+
+    async def start(self) -> None:
+        """Adopt what runs, take down what should not, begin what is missing.  The informer must have synced."""
+        self._informer.add_handler(
+            Handler(on_add=self._added, on_update=self._updated, on_delete=self._deleted)
+        )
+        for uid, sandbox in self._kit.observed.pods().items():
+            if uid not in self._workers:
+                log.info("Pod %s/%s is no longer wanted here, ending it", sandbox.namespace, sandbox.name)
+                self._look_after(_forgotten(sandbox)).remove()
+        await self._sweep()
+
+    async def shut_down(self) -> None:
+        """End all containers within their grace; the objects stay."""
+        async with asyncio.TaskGroup() as group:
+            for worker in [*self._workers.values()]:
+                group.create_task(worker.shut_down(), name="shut down")
+
+    async def close(self) -> None:
+        """Stop looking after Pods; containers run on."""
+        await self._tasks.close()
+
+    def list(self) -> list[core_v1.Pod]:
+        """Every Pod on the node with its status as of now."""
+        return [
+            core_v1.Pod(
+                metadata=worker.memory.pod.metadata, spec=worker.memory.pod.spec, status=worker.memory.status
+            )
+            for worker in self._workers.values()
+        ]
+
+    def find(self, namespace: str, name: str) -> PodWorker | None:
+        """The worker of the Pod of that name; of two of one name, the one that is not ending."""
+        found = [
+            w for w in self._workers.values() if (w.memory.namespace, w.memory.name) == (namespace, name)
+        ]
+        return min(found, key=lambda worker: worker.memory.removed, default=None)
+
+    def wake(self, uid: str) -> None:
+        if (worker := self._workers.get(uid)) is not None:
+            worker.wake()
+
+    def references_changed(self, uid: str) -> None:
+        if (worker := self._workers.get(uid)) is not None:
+            worker.references_changed()
+
+    def workers(self) -> Iterable[PodWorker]:
+        return self._workers.values()
+
+    def _added(self, pod: core_v1.Pod) -> None:
+        if (pod.metadata.uid or "") not in self._workers:
+            self._look_after(pod, verdict=self._admit(pod))
+
+    def _updated(self, _: core_v1.Pod, pod: core_v1.Pod) -> None:
+        worker = self._workers.get(pod.metadata.uid or "")
+        if worker is None:
+            self._added(pod)
+        else:
+            worker.update(pod)
+
+    def _deleted(self, pod: core_v1.Pod) -> None:
+        if (worker := self._workers.get(pod.metadata.uid or "")) is not None:
+            worker.remove()
+
+    def _admit(self, pod: core_v1.Pod) -> Verdict | None:
+        """Judge a Pod that has not begun on this node; one that has is not turned away any more."""
+        phase = pod.status.phase if pod.status else None
+        begun = bool(self._kit.observed.sandboxes(pod.metadata.uid or ""))
+        if begun or pod.metadata.deletion_timestamp is not None or phase not in (None, "", "Pending"):
+            return None
+        others = [worker.memory.pod for worker in self._workers.values()]
+        found = admission.verdict(
+            pod, others, allocatable=self._kit.node.allocatable, labels=self._node_labels
+        )
+        if found is not None:
+            self._kit.tell(pod, "Warning", found.reason, found.message)
+        return found
+
+    def _look_after(self, pod: core_v1.Pod, *, verdict: Verdict | None = None) -> PodWorker:
+        uid = pod.metadata.uid or ""
+        worker = self._workers[uid] = PodWorker(self._kit, pod, verdict=verdict)
+        self._tasks.start(self._run(uid, worker), name=f"{pod.metadata.namespace}/{pod.metadata.name}")
+        return worker
+
+    async def _run(self, uid: str, worker: PodWorker) -> None:
+        """Until the Pod is gone.  A worker that breaks is followed by a fresh one, which finds everything as it is."""
+        streak = Streak(_AGAIN)
+        while True:
+            try:
+                await worker.run()
+                break
+            except Exception:
+                delay = streak.fail(asyncio.get_running_loop().time(), self._kit.random)
+                log.exception("the worker of Pod %s failed, another takes over in %.2g s", uid, delay)
+                await asyncio.sleep(delay)
+            worker = self._workers[uid] = worker.successor()
+        del self._workers[uid]
+
+    async def _sweep(self) -> None:
+        """Remove what former Pods left on the disk."""
+        pods, logs = self._kit.paths.pods, self._kit.paths.all_logs
+        for folder in [*pods.iterdir()] if pods.is_dir() else []:
+            if folder.name not in self._workers:
+                await self._kit.volumes.unmount(folder.name)
+        for folder in [*logs.iterdir()] if logs.is_dir() else []:
+            if folder.name.rpartition("_")[2] not in self._workers:
+                await asyncio.to_thread(shutil.rmtree, folder)
+
+
+def _forgotten(sandbox: Sandbox) -> core_v1.Pod:
+    """As much of a Pod as its sandbox tells, for taking it down."""
+    meta = meta_v1.ObjectMeta(name=sandbox.name, namespace=sandbox.namespace, uid=sandbox.uid)
+    return core_v1.Pod(metadata=meta, spec=core_v1.PodSpec(), status=core_v1.PodStatus())

@@ -1,0 +1,133 @@
+"""Writes one Pod's status to the API: one patch a change, passing steps held back, the newest always wins.
+
+A status that is offered while a write is under way waits for it and swallows what was offered in between.  One that shows only
+a passing step is held for a moment: a Pod that starts quickly is written once, as Running and Ready.  Each patch carries the UID,
+so that a namesake made meanwhile is never touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from podling.aio.backoff import Backoff
+from podling.aio.tasks import Tasks
+from podling.api.errors import ApiError, Conflict, Invalid, NotFound
+from podling.api.types import core_v1
+from podling.client.errors import ClientError
+from podling.client.resource import PatchType, Resource
+
+from .statuspatch import difference
+
+log = logging.getLogger(__name__)
+
+_AGAIN = Backoff(first=0.1, cap=10.0)
+
+
+class StatusWriter:
+    """``on_written`` is called after each write; ``lost`` becomes true when the object is gone or another's."""
+
+    def __init__(
+        self,
+        pod: core_v1.Pod,
+        *,
+        pods: Resource[core_v1.Pod],
+        tasks: Tasks,
+        hold_seconds: float,
+        on_written: Callable[[], None],
+    ) -> None:
+        meta = pod.metadata
+        self.writes = 0
+        self.lost = False
+        self._namespace, self._name, self._uid = meta.namespace or "", meta.name or "", meta.uid or ""
+        self._pods = pods
+        self._tasks = tasks
+        self._hold_seconds = hold_seconds
+        self._on_written = on_written
+        self._known = pod.status or core_v1.PodStatus()
+        self._known_version = _version(pod)
+        self._wanted: core_v1.PodStatus | None = None
+        self._urgent = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def learn(self, pod: core_v1.Pod) -> None:
+        """The API has this now, perhaps by somebody else's hand: what differs from ours is written again."""
+        if _version(pod) > self._known_version and self._task is None:
+            self._known, self._known_version = pod.status or core_v1.PodStatus(), _version(pod)
+
+    def offer(self, status: core_v1.PodStatus, *, urgent: bool) -> None:
+        """Have ``status`` written: at once if ``urgent``, else within the hold time."""
+        self._wanted = status
+        if self.is_told(status) or self.lost:
+            return
+        if urgent:
+            self._urgent.set()
+        if self._task is None:
+            self._task = self._tasks.start(self._write_all(), name=f"status {self._namespace}/{self._name}")
+
+    def is_told(self, status: core_v1.PodStatus) -> bool:
+        """Whether the API shows ``status`` as far as it is ours."""
+        return self._task is None and not difference(self._known, status)
+
+    async def wait_idle(self) -> None:
+        """Wait until everything offered so far has been written, or cannot be."""
+        self._urgent.set()
+        while (task := self._task) is not None:
+            await asyncio.wait([task])
+
+    async def _write_all(self) -> None:
+        try:
+            failures = 0
+            while not self.lost and self._wanted is not None and difference(self._known, self._wanted):
+                if not failures:
+                    await self._hold()
+                status = self._wanted
+                try:
+                    await self._write(status)
+                except (ApiError, ClientError) as error:
+                    failures += 1
+                    await self._trouble(error, failures)
+                else:
+                    failures = 0
+                    if self._wanted is status:
+                        break
+        finally:
+            self._task = None
+            self._urgent.clear()
+        self._on_written()
+
+    async def _hold(self) -> None:
+        try:
+            async with asyncio.timeout(self._hold_seconds):
+                await self._urgent.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._urgent.clear()
+
+    async def _write(self, status: core_v1.PodStatus) -> None:
+        changes = difference(self._known, status)
+        patch = msgspec.json.encode({"metadata": {"uid": self._uid}, "status": changes})
+        answer = await self._pods.patch(
+            self._name, patch, namespace=self._namespace, type=PatchType.STRATEGIC, subresource="status"
+        )
+        self.writes += 1
+        self._known, self._known_version = status, _version(answer)
+
+    async def _trouble(self, error: Exception, failures: int) -> None:
+        names_uid = isinstance(error, Conflict | Invalid) and "uid" in str(error).lower()
+        if names_uid or isinstance(error, NotFound):
+            self.lost = True
+            return
+        level = logging.WARNING if failures == 1 else logging.DEBUG
+        log.log(level, "cannot write the status of Pod %s/%s: %s", self._namespace, self._name, error)
+        await asyncio.sleep(_AGAIN.delay(failures))
+
+
+def _version(pod: core_v1.Pod) -> int:
+    """Revisions of one server can be compared (KEP-5504); 0 for none."""
+    text = pod.metadata.resource_version or ""
+    return int(text) if text.isdecimal() else 0
