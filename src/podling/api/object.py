@@ -20,20 +20,30 @@ Body: TypeAlias = "msgspec.Struct | dict[str, Any]"
 class Object:
     """One API object: its row in the table of kinds, its metadata and its body. Mutable, like the body itself."""
 
-    __slots__ = ("body", "kind", "metadata")
+    __slots__ = ("_metadata", "body", "kind")
 
     kind: Kind
-    metadata: meta_v1.ObjectMeta
     body: Any
+    _metadata: meta_v1.ObjectMeta | None
 
     def __init__(self, kind: Kind, body: Body, *, metadata: meta_v1.ObjectMeta | None = None) -> None:
         """`metadata` goes with a dict body, which holds none of its own; a Struct brings its own."""
-        if isinstance(body, dict):
-            self.metadata = meta_v1.ObjectMeta() if metadata is None else metadata
-        else:
-            self.metadata = body.metadata  # type: ignore[attr-defined]
         self.kind = kind
         self.body = body
+        self._metadata = (metadata or meta_v1.ObjectMeta()) if isinstance(body, dict) else None
+
+    @property
+    def metadata(self) -> meta_v1.ObjectMeta:
+        own = self._metadata
+        found: meta_v1.ObjectMeta = self.body.metadata if own is None else own
+        return found
+
+    @metadata.setter
+    def metadata(self, value: meta_v1.ObjectMeta) -> None:
+        if self._metadata is None:
+            self.body.metadata = value
+        else:
+            self._metadata = value
 
     @property
     def name(self) -> str:

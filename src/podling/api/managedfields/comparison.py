@@ -21,7 +21,7 @@ from podling.api.object import Object
 from podling.api.schema import ANYTHING, Schema
 
 from .fieldset import EMPTY, FieldSet
-from .walkers import Step, note, plain, steps
+from .walkers import ABSENT, Step, note, plain, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def _compare_custom(
 ) -> None:
     known = steps(node if isinstance(node, schema.Record) else _DEDUCED_BODY)
     for name in {**old, **new}:
-        before, after = old.get(name), new.get(name)
+        before, after = old.get(name, ABSENT), new.get(name, ABSENT)
         if before != after and name not in _OF_BODY:
             note(known[name], before, after, changed, removed)
 

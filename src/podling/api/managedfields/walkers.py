@@ -24,6 +24,11 @@ Found: TypeAlias = "tuple[FieldSet | None, FieldSet | None]"
 Entries: TypeAlias = dict[str, Any]
 
 
+ABSENT: Final = object()
+"""The side of a field that is not there; None is JSON's null."""
+_NO_RAW: Final = msgspec.Raw()
+
+
 class Walker(Protocol):
     """What a node that is no leaf can do."""
 
@@ -90,14 +95,12 @@ def _always(field: Field) -> Entries | None:
 
 
 def plain(value: Any) -> Any:
-    """A Struct or what one holds as plain JSON; free-form JSON that is not there is None."""
+    """A Struct or what one holds as plain JSON."""
+    if value is None or value == _NO_RAW:
+        return ABSENT
     if isinstance(value, msgspec.Raw):
-        return _plain_raw(value)
-    return msgspec.to_builtins(value, enc_hook=_plain_raw)
-
-
-def _plain_raw(raw: Any) -> Any:
-    return msgspec.json.decode(raw) if bytes(raw) else None
+        return msgspec.json.decode(value)
+    return msgspec.to_builtins(value, enc_hook=msgspec.json.decode)
 
 
 @cache
@@ -107,13 +110,14 @@ def steps(record: Record) -> Steps:
 
 
 def note(step: Step, old: Any, new: Any, changed: FieldSet, removed: FieldSet) -> None:
-    """Writes down what became of one field whose two sides are not equal; None is a side that is not there."""
+    """Writes down what became of one field, at least one side of which is there."""
     element, full, diff, always = step
     if always is not None:
-        old, new = old or always, new or always
-    if old is None:
+        old = always if old is ABSENT or not old else old
+        new = always if new is ABSENT or not new else new
+    if old is ABSENT:
         changed[element] = MEMBER if full is None else full(new)
-    elif new is None:
+    elif new is ABSENT:
         removed[element] = MEMBER if full is None else full(old)
     elif old == new:
         return
@@ -207,12 +211,12 @@ def diff_entries(known: dict[str, Step], old: Entries, new: Entries) -> Found:
     changed: FieldSet = {}
     removed: FieldSet = {}
     for name, after in new.items():
-        before = old.get(name)
+        before = old.get(name, ABSENT)
         if before is not after and before != after:
             note(known[name], before, after, changed, removed)
     for name, before in old.items():
         if name not in new:
-            note(known[name], before, None, changed, removed)
+            note(known[name], before, ABSENT, changed, removed)
     return changed or None, removed or None
 
 
