@@ -100,7 +100,7 @@ class ControllerLoop:
         try:
             for key in watch.keys(obj):
                 self.queue.add(key)
-        except Exception as error:
+        except Exception as error:  # a bug in one mapping must not stop the informer that all share
             self._remember(None, error)
             log.exception("controller %s cannot map a %s", self.controller.name, watch.kind.kind)
 
