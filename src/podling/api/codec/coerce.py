@@ -29,7 +29,13 @@ _ZEROS: dict[str, Any] = {
     "int-or-string": 0,
     "quantity": "0",
 }
-_GO_TYPES = {"string": "string", "boolean": "bool", "integer": "int64", "number": "float64"}
+_GO_TYPES = {
+    "string": "string",
+    "boolean": "bool",
+    "number": "float64",
+    "int-or-string": "intstr.IntOrString",
+    "quantity": "resource.Quantity",
+}
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -105,13 +111,18 @@ def _coerce_scalar(node: Scalar, value: Any, where: _Where) -> Any:
         return value if isinstance(value, str) else _integer(value, "int32", _Where())
     if node.kind == "integer":
         return _integer(value, node.format or "int64", where)
-    wanted: type | tuple[type, ...] = {"string": str, "boolean": bool}.get(node.kind, (int, Decimal))
-    if not isinstance(value, wanted) or (node.kind == "number" and isinstance(value, bool)):
+    if _is_of(node.kind, value):
+        return value
+    if node.format.startswith("date-time"):
         # Times read their text by themselves, so Go's error does not know the field.
-        where.refuse(value, _go_type(node)) if not node.format.startswith("date-time") else _Where().refuse(
-            value, "string"
-        )
-    return value
+        where = _Where()
+    where.refuse(value, _go_type(node))
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    if kind == "number":
+        return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    return isinstance(value, bool if kind == "boolean" else str)
 
 
 def _integer(value: Any, size: str, where: _Where) -> int:
@@ -153,12 +164,12 @@ def _go_type(node: Schema) -> str:
             return f"[]{_go_type(item)}"
         case MapOf(item):
             return f"map[string]{_go_type(item)}"
-        case Scalar(kind, form):
-            if kind == "quantity":
-                return "resource.Quantity"
-            if kind == "int-or-string":
-                return "intstr.IntOrString"
-            return "[]uint8" if form == "byte" else _GO_TYPES[kind] if not form.startswith("int") else form
+        case Scalar("integer", form):
+            return form or "int64"
+        case Scalar(_, "byte"):
+            return "[]uint8"
+        case Scalar(kind):
+            return _GO_TYPES[kind]
     return "interface {}"
 
 

@@ -13,9 +13,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Raw, Struct
 
 
-class ApiType(
-    Struct, kw_only=True, omit_defaults=True, gc=False, rename="camel", forbid_unknown_fields=True
-):
+class ApiType(Struct, kw_only=True, omit_defaults=True, gc=False, rename="camel", forbid_unknown_fields=True):
     """The base of all Kubernetes types; JSON names are the attributes' in camel case unless a field says otherwise.
 
     That unknown fields are refused is for `podling.api.codec`, which then drops them: a text that decodes at the first
