@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import codec, strict
+from .errors import BadRequest
 from .kinds import Kind
 from .levels import Level
 from .object import Object
@@ -30,6 +31,13 @@ def take(kind: Kind, data: bytes, *, level: Level, inspect: bool = True) -> Take
     found, exact = codec.decode_telling(kind, data)
     if kind.type:
         exact = not level.drop_unknown(found.body) and exact
-    problems = strict.check(kind, data, level=level, exact=exact) if inspect and kind.type else []
+    problems = _problems(kind, data, level=level, exact=exact) if inspect and kind.type else []
     codec.canonicalise(found)
     return Taken(found, problems)
+
+
+def _problems(kind: Kind, data: bytes, *, level: Level, exact: bool) -> list[str]:
+    try:
+        return strict.check(kind, data, level=level, exact=exact)
+    except RecursionError as error:
+        raise BadRequest("the body is nested too deeply to be inspected") from error

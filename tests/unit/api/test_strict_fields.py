@@ -118,6 +118,15 @@ def test_intake_drops_rewrites_and_reports_at_once() -> None:
     assert intake.take(kinds.POD, body, level=LEVEL, inspect=False).problems == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    ['{"data":' + "[" * 5000 + "]" * 5000 + ',"revision":1}', '{"x":' + '{"a":' * 5000 + "1" + "}" * 5001],
+)
+def test_a_body_nested_without_end_is_refused(body: str) -> None:
+    with pytest.raises(BadRequest):
+        intake.take(kinds.CONTROLLER_REVISION, body.encode(), level=LEVEL)
+
+
 KEYS = st.sampled_from(
     ["name", "image", "spec", "containers", "labels", "metadata", "x", 'a"b', "a:b", '":', " "]
 )

@@ -106,16 +106,24 @@ def struct_decode_telling(struct: type[T], data: bytes) -> tuple[T, bool]:
     try:
         found = _decoder(struct).decode(data)
     except msgspec.ValidationError as refused:
-        repaired = coerce_json(struct, data)
-        try:
-            found = _decoder(struct).decode(repaired)
-        except msgspec.ValidationError:
-            raise Malformed(str(refused)) from refused
+        found = _repaired(struct, data, refused)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotJson(_go_words(str(error))) from error
+    except RecursionError as error:
+        raise NotJson("exceeded max depth") from error
     else:
         return found, True
     return found, False
+
+
+def _repaired(struct: type[T], data: bytes, refused: msgspec.ValidationError) -> T:
+    try:
+        found: T = _decoder(struct).decode(coerce_json(struct, data))
+    except msgspec.ValidationError:
+        raise Malformed(str(refused)) from refused
+    except RecursionError as error:
+        raise NotJson("exceeded max depth") from error
+    return found
 
 
 def struct_encode(struct: msgspec.Struct) -> bytes:
