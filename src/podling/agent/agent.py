@@ -8,10 +8,13 @@ Stopping leaves containers running (the next agent adopts them) unless asked to 
 from __future__ import annotations
 
 import logging
+import socket
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from podling.aio.clock import Clock
 from podling.aio.service import Service
@@ -41,8 +44,13 @@ from .probes.manager import ProbeManager
 from .probes.scripted import ScriptedProber
 from .probes.tcp import TcpProber
 from .references import References
+from .server.access import Authorize, administrators_only
 from .tokens import Tokens
+from .volumes import places
 from .volumes.manager import VolumeManager
+
+if TYPE_CHECKING:
+    from .server.server import KubeletServer
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +88,7 @@ class Agent(Service):
         self._informers = Informers(client, random=random)
         self._recorder = EventRecorder(client, component="kubelet", instance=config.node_name, clock=clock)
         self._http = HttpProber(host)
+        self._server: KubeletServer | None = None
 
     @property
     def kit(self) -> Kit:
@@ -98,6 +107,28 @@ class Agent(Service):
         """The node's object as last written."""
         return self._node.node if self._node is not None else None
 
+    async def listen(
+        self,
+        sock: socket.socket,
+        tls: ssl.SSLContext | None,
+        *,
+        authorize: Authorize = administrators_only,
+    ) -> None:
+        """Serve the kubelet's endpoints on a bound socket; the agent must be started and owns the socket from now on.
+
+        ``tls`` must ask for and verify client certificates: ``authorize`` only looks at their subject.
+        """
+        from .server.server import (
+            KubeletServer,  # aiohttp takes its time, and a simulated node has no use for it
+        )
+
+        if self._server is None:
+            self._server = KubeletServer(self.kit, self.pods, authorize=authorize)
+        self.port = sock.getsockname()[1]
+        await self._server.listen(sock, tls)
+        if self._node is not None:
+            self._node.changed()
+
     async def stop(self, *, drain_seconds: float = STOP_SECONDS, keep_pods: bool = True) -> None:
         """Stop; unless ``keep_pods``, first end every Pod's containers within its grace.  The objects stay either way."""
         if not keep_pods and self._pods is not None:
@@ -105,10 +136,10 @@ class Agent(Service):
         await super().stop(drain_seconds=drain_seconds)
 
     async def _start(self) -> None:
+        places.prepare(Paths(self.host.state_dir))  # before the runtime looks at what is mounted
         await self.runtime.start()
         await self._recorder.start()
         kit = self._kit = self._assemble()
-        kit.volumes.start()
         await kit.observed.start()
         node = self._node
         assert node is not None
@@ -129,6 +160,8 @@ class Agent(Service):
                 await self._node.write(trouble="node is shutting down")
 
     async def _close(self) -> None:
+        if self._server is not None:
+            await self._server.close()
         if self._pods is not None:
             await self._pods.close()
         if self._kit is not None:
@@ -144,7 +177,6 @@ class Agent(Service):
         config, clock, random = self.config, self._clock, self._random
         info = self.runtime.info()
         paths = Paths(self.host.state_dir)
-        paths.root.mkdir(parents=True, exist_ok=True)
         found = machine.read(paths.root)
         whole = machine.capacity(found, config)
         facts = NodeFacts(

@@ -35,6 +35,7 @@ _RANK = {
     ContainerState.UNKNOWN: 2,
     ContainerState.EXITED: 2,
 }
+_ENDED = 2
 _AGAIN = Backoff(first=0.1, cap=10.0, reset_after=60.0)
 
 
@@ -49,6 +50,7 @@ class Observed:
         self._containers: dict[str, Container] = {}
         self._by_pod: dict[str, dict[str, None]] = {}  # uid -> sandbox ids, oldest first
         self._by_sandbox: dict[str, dict[str, None]] = {}  # sandbox id -> container ids
+        self._ends: dict[str, asyncio.Event] = {}  # by container id, where somebody waits for its end
         self._tasks = tasks.Tasks("observed")
 
     async def start(self) -> None:
@@ -82,6 +84,14 @@ class Observed:
     def container(self, container_id: str) -> Container | None:
         return self._containers.get(container_id)
 
+    async def wait_ended(self, container_id: str) -> None:
+        """Wait until the container does not run any more."""
+        event = self._ends.setdefault(container_id, asyncio.Event())
+        known = self._containers.get(container_id)
+        if known is not None and _RANK[known.state] < _ENDED:
+            await event.wait()
+        self._ends.pop(container_id, None)
+
     def put_sandbox(self, sandbox: Sandbox) -> None:
         known = self._sandboxes.get(sandbox.id)
         if (
@@ -101,6 +111,8 @@ class Observed:
             return
         self._containers[container.id] = container
         self._by_sandbox.setdefault(container.sandbox_id, {})[container.id] = None
+        if _RANK[container.state] >= _ENDED:
+            self._end(container.id)
         if known != container:
             self._tell(container)
 
@@ -114,6 +126,7 @@ class Observed:
         known = self._sandboxes.pop(sandbox_id, None)
         for container_id in self._by_sandbox.pop(sandbox_id, {}):
             self._containers.pop(container_id, None)
+            self._end(container_id)
         if known is None:
             return
         siblings = self._by_pod[known.uid]
@@ -124,9 +137,14 @@ class Observed:
 
     def drop_container(self, container_id: str) -> None:
         known = self._containers.pop(container_id, None)
+        self._end(container_id)
         if known is not None:
             self._by_sandbox.get(known.sandbox_id, {}).pop(container_id, None)
             self._tell(known)
+
+    def _end(self, container_id: str) -> None:
+        if (event := self._ends.get(container_id)) is not None:
+            event.set()
 
     def _tell(self, container: Container) -> None:
         sandbox = self._sandboxes.get(container.sandbox_id)

@@ -26,12 +26,17 @@ class Paths:
         return self.root / "pods"
 
     @property
+    def memory(self) -> Path:
+        """Where nothing reaches a disk, if the machine allows that: secrets and tokens."""
+        return self.root / "memory"
+
+    @property
     def all_logs(self) -> Path:
         return self.root / "log" / "pods"
 
     @property
     def seccomp(self) -> Path:
-        return self.root / "seccomp"
+        return self.root / "seccomp-profiles"
 
     def pod(self, uid: str) -> Path:
         return self.pods / uid

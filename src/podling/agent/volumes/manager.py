@@ -1,13 +1,11 @@
 """The volumes of every Pod on the node: set up once, kept up to date while the Pod lives, taken down with it.
 
 Everything about a Pod's volumes can be told from its spec and the files, so a new process goes on where the last one stopped.
-Secrets and tokens lie in one tmpfs a node, which costs one mount instead of one a volume.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +22,6 @@ from podling.runtime import linux
 from . import subpath
 from .context import Context
 from .table import plugin_for
-
-log = logging.getLogger(__name__)
 
 Mounted = dict[str, Path]
 """The path of each volume of a Pod, by the volume's name."""
@@ -60,17 +56,6 @@ class VolumeManager:
         self._tokens = tokens
         self._facts = facts
         self._mounted: dict[str, Mounted] = {}
-
-    def start(self) -> None:
-        """Make the place for what must not reach a disk; without the privilege to mount it is a plain folder."""
-        memory = self._paths.root / "memory"
-        memory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if memory.is_mount():
-            return
-        try:
-            linux.mount("tmpfs", str(memory), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=0700")
-        except OSError as error:
-            log.info("secrets of Pods are kept on disk below %s: %s", memory, error)
 
     async def mount(self, pod: core_v1.Pod) -> Mounted:
         """Set up all volumes of the Pod that are not yet.  Raises ``VolumeFault`` naming the first that cannot be."""
@@ -108,7 +93,7 @@ class VolumeManager:
         try:
             plugin = plugin_for(volume)
             path = self._paths.volume(uid, plugin.name, volume.name)
-            memory = self._paths.root / "memory" / uid / volume.name
+            memory = self._paths.memory / uid / volume.name
             for place in (path, memory):
                 place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             objects = _Objects(uid, self._references, self._tokens)
@@ -126,7 +111,7 @@ class VolumeManager:
         for plugin in _listed(self._paths.volumes(uid)):
             for volume in _listed(plugin):
                 linux.unmount(str(volume))
-        for place in (folder, self._paths.root / "memory" / uid):
+        for place in (folder, self._paths.memory / uid):
             if place.exists():
                 shutil.rmtree(place)
 
