@@ -18,7 +18,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from urllib.parse import unquote
 
@@ -125,7 +125,7 @@ class Listener:
             method=wire.method,
             path=unquote(path) if "%" in path else path,
             query=Query.parse(query),
-            headers={name.lower(): value for name, value in wire.headers.items()},
+            headers=_lower(wire.headers),
             body=await self._read_body(wire) if wire.body_exists else b"",
             peer_certificate=connection.peer_certificate,
             remote=connection.remote,
@@ -148,6 +148,15 @@ class Listener:
         except web.RequestPayloadError as error:
             raise errors.BadRequest(f"cannot read the request body: {error}") from error
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    """Lower-case names; a header that was sent several times becomes a list with commas."""
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        name = name.lower()
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 async def _answer(wire: web.BaseRequest, response: Response) -> web.StreamResponse:

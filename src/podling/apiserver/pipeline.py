@@ -1,0 +1,129 @@
+"""The way of a request through the server, stage by stage.
+
+    route -> authenticate (and impersonate) -> bound -> authorize -> dispatch -> answer, count, log
+
+`handle` is the one entry: HTTPS requests and those of clients in this process alike, except that the latter bring
+their `user` and are not authenticated again.  Whatever goes wrong ends as a Status object; what nobody foresaw is
+logged with its traceback and answered with 500.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from podling.api import errors
+
+from . import dispatch, render, routes
+from .auth.impersonate import impersonated
+from .call import Services
+from .endpoints import Endpoints
+from .metrics import Metrics
+from .request import Request, RequestInfo, Response, UserInfo
+
+access = logging.getLogger("podling.apiserver.access")
+log = logging.getLogger(__name__)
+
+LONG_RUNNING_VERBS = frozenset({"watch", "proxy"})
+LONG_RUNNING_SUBRESOURCES = frozenset({"attach", "exec", "log", "portforward", "proxy"})
+SLOW_SECONDS = 1.0
+"""Requests that take longer are logged even when others are not."""
+
+
+class Pipeline:
+    """The stages of one server."""
+
+    def __init__(self, services: Services, *, endpoints: Endpoints, metrics: Metrics) -> None:
+        self._services = services
+        self._endpoints = endpoints
+        self._metrics = metrics
+        self.in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def wait_idle(self) -> None:
+        """Until no request is under way; long-running ones do not count."""
+        await self._idle.wait()
+
+    async def handle(self, request: Request) -> Response:
+        """Serve one request; never raises but when cancelled."""
+        started = asyncio.get_running_loop().time()
+        request.audit_id = request.headers.get("audit-id") or f"{self._services.chance.getrandbits(128):032x}"
+        try:
+            response = await self._serve(request)
+        except errors.ApiError as error:
+            response = render.failure(request, error)
+        except TimeoutError:
+            seconds = self._services.config.request_seconds
+            why = f"request did not complete within requested timeout - context deadline exceeded ({seconds:.0f}s)"
+            response = render.failure(request, errors.Timeout(why))
+        except Exception as error:
+            log.exception("%s %s failed", request.method, request.path, exc_info=error)
+            response = render.failure(request, errors.InternalError(f"{type(error).__name__}: {error}"))
+        self._finish(request, response, asyncio.get_running_loop().time() - started)
+        return response
+
+    async def _serve(self, request: Request) -> Response:
+        request.info = info = routes.resolve(request.method, request.path, request.query)
+        authorizer = self._services.authorizer
+        if request.user is None:
+            request.user = self._services.authenticator.authenticate(request)
+        request.user = impersonated(request.user, request.headers, authorizer.check)
+        if _is_long_running(info):
+            return await self._authorized(request, request.user)
+        if self.in_flight >= self._services.config.max_in_flight:
+            raise errors.TooManyRequests("Too many requests, please try again later.")
+        self.in_flight += 1
+        self._idle.clear()
+        try:
+            async with asyncio.timeout(self._services.config.request_seconds):
+                return await self._authorized(request, request.user)
+        finally:
+            self.in_flight -= 1
+            if not self.in_flight:
+                self._idle.set()
+
+    async def _authorized(self, request: Request, user: UserInfo) -> Response:
+        info = request.info
+        self._services.authorizer.check(user, info)
+        if info.is_resource:
+            return await dispatch.resource(self._services, request, user)
+        endpoint = self._endpoints.find(request.path)
+        if endpoint is None:
+            raise errors.NoSuchResource
+        if request.method != "GET":
+            raise dispatch.WrongMethod
+        return await endpoint(request)
+
+    def _finish(self, request: Request, response: Response, seconds: float) -> None:
+        headers = response.headers
+        headers["Audit-Id"] = request.audit_id
+        headers.setdefault("Cache-Control", "no-cache, private")
+        if request.warnings:
+            headers["Warning"] = ", ".join(map(_warning, dict.fromkeys(request.warnings)))
+        self._metrics.observe(request.info, response.status, seconds)
+        level = logging.INFO if response.status >= 500 or seconds > SLOW_SECONDS else logging.DEBUG
+        if access.isEnabledFor(level):
+            user = request.user.name if request.user is not None else ""
+            access.log(
+                level,
+                "verb=%s uri=%s status=%d latency_ms=%.1f user=%s agent=%s remote=%s audit=%s",
+                request.info.verb,
+                request.path,
+                response.status,
+                seconds * 1000,
+                user,
+                request.headers.get("user-agent", ""),
+                request.remote,
+                request.audit_id,
+            )
+
+
+def _is_long_running(info: RequestInfo) -> bool:
+    return info.verb in LONG_RUNNING_VERBS or info.subresource in LONG_RUNNING_SUBRESOURCES
+
+
+def _warning(text: str) -> str:
+    """One warning as RFC 7234 wants it in a header."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ").replace("\r", " ")
+    return f'299 - "{quoted}"'

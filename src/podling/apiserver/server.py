@@ -1,0 +1,200 @@
+"""The API server as a whole: its parts made, started and stopped in order.
+
+    store (its owner's) -> watch cache -> RBAC index -> bootstrap objects -> ready -> listeners
+
+`handle` is the one way in for requests, from sockets and from clients in this process alike.  Closing goes backwards:
+new connections are refused, streams end, requests under way are finished, the cache lets go of the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import ssl
+from collections.abc import Iterator
+
+from podling.aio.clock import Clock
+from podling.aio.service import Service, State
+from podling.api import codec, kinds
+from podling.api.levels import Level
+from podling.api.selectors import parse_fields
+from podling.api.types import core_v1
+from podling.store.interface import Store
+from podling.store.watchcache import Selection, WatchCache
+
+from . import endpoints, indexing, startup
+from .admission import Admission
+from .auth.authenticate import Authenticator
+from .auth.bootstrap import NODE_RULES
+from .auth.node import NodeAuthorizer
+from .auth.tokens import ServiceAccountTokens
+from .call import NodeDialer, Services
+from .config import Config
+from .discovery import Discovery
+from .expiry import Expiry
+from .health import Health
+from .listener import Listener
+from .metrics import Metrics
+from .openapi import OpenApi
+from .pipeline import Pipeline
+from .rbac_feed import FollowingAuthorizer
+from .request import Request, Response
+from .resource import Resources
+from .strategies import Addresses
+from .world import World
+
+DRAIN_SECONDS = 5.0
+
+
+class ApiServer(Service):
+    """One API server over a started store."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        store: Store,
+        clock: Clock,
+        random: random.Random,
+        dial: NodeDialer,
+    ) -> None:
+        super().__init__("apiserver")
+        self.config = config
+        self.cache = WatchCache(store, splice=codec.splice_revision)
+        self.metrics = Metrics()
+        self._is_bootstrapped = False
+        self._services = self._assemble(clock, random, dial)
+        self._pipeline = Pipeline(self._services, endpoints=self._endpoints(), metrics=self.metrics)
+        self._listener: Listener | None = None
+        self.metrics.gauges["apiserver_current_inflight_requests"] = lambda: self._pipeline.in_flight
+
+    async def handle(self, request: Request) -> Response:
+        """Serve one request; `request.user` set skips authentication and nothing else."""
+        return await self._pipeline.handle(request)
+
+    async def listen(self, sock: socket.socket, ssl_context: ssl.SSLContext | None) -> None:
+        """Serve HTTPS on a bound socket (plain HTTP without a context); owns the socket from now on."""
+        if self._listener is None:
+            self._listener = Listener(self.handle, max_body=self.config.max_body_bytes)
+        await self._listener.listen(sock, ssl_context)
+
+    async def close(self) -> None:
+        """Stop; safe to repeat."""
+        await self.stop(drain_seconds=DRAIN_SECONDS)
+
+    async def _start(self) -> None:
+        await self.cache.start()
+        self._authorizer.start()
+        await startup.bootstrap(self._services)
+        self._is_bootstrapped = True
+        events = self._services.world.collection(kinds.EVENT)
+        expiry = Expiry(self.cache, events, self._services.clock, seconds=self.config.event_ttl_seconds)
+        self.tasks.start(expiry.run(), name="expiry of events")
+
+    async def _drain(self) -> None:
+        self._services.closing.set()
+        if self._listener is not None:
+            self._listener.stop_accepting()
+        await self._pipeline.wait_idle()
+
+    async def _close(self) -> None:
+        self._services.closing.set()
+        self._authorizer.close()
+        await self.cache.stop()
+        if self._listener is not None:
+            await self._listener.close()
+
+    def _assemble(self, clock: Clock, chance: random.Random, dial: NodeDialer) -> Services:
+        config = self.config
+        configs = indexing.collection_configs()
+        collections = {
+            each.prefix.removeprefix("/registry/").rstrip("/"): self.cache.add(each) for each in configs
+        }
+        world = World(collections, config, chance)
+        self._authorizer = FollowingAuthorizer(
+            world, NodeAuthorizer(NODE_RULES, lambda name: _pods_on(world, name))
+        )
+        tokens = ServiceAccountTokens(
+            issuer=config.service_account_issuer,
+            signing_key=config.service_account_key,
+            trusted_keys=config.service_account_public_keys,
+            audiences=config.api_audiences,
+        )
+        addresses = Addresses(
+            config.service_network(),
+            config.node_port_range,
+            services=lambda: _service_specs(world),
+            chance=chance,
+        )
+        by_name = {
+            "ServiceAccount": kinds.SERVICE_ACCOUNT,
+            "Pod": kinds.POD,
+            "Secret": kinds.SECRET,
+            "Node": kinds.NODE,
+        }
+        return Services(
+            config=config,
+            clock=clock,
+            chance=chance,
+            level=Level(),
+            cache=self.cache,
+            world=world,
+            resources=Resources(collections, addresses),
+            authenticator=Authenticator(
+                tokens=tokens if config.service_account_key else None,
+                static_tokens=config.static_tokens,
+                existing=lambda kind, namespace, name: world.uid(by_name[kind], namespace, name),
+                clock=clock,
+            ),
+            authorizer=self._authorizer,
+            tokens=tokens,
+            dial=dial,
+            admission=Admission(world),
+            closing=asyncio.Event(),
+        )
+
+    def _endpoints(self) -> endpoints.Endpoints:
+        config, services = self.config, self._services
+        served = [kind for kind in kinds.ALL if kind.served_by_default]
+        return endpoints.made(
+            config=config,
+            level=services.level,
+            discovery=Discovery(served, address=f"{config.advertise_address}:{config.advertise_port}"),
+            openapi=OpenApi(served, level=services.level, version=config.version),
+            health=self._health(),
+            metrics=self.metrics,
+            tokens=services.tokens,
+        )
+
+    def _health(self) -> Health:
+        def following() -> str:
+            return "" if self.cache.state is State.READY else f"the watch cache is {self.cache.state.value}"
+
+        def bootstrapped() -> str:
+            return "" if self._is_bootstrapped else "bootstrap objects are not there yet"
+
+        def staying() -> str:
+            return "the server is shutting down" if self._services.closing.is_set() else ""
+
+        return Health(
+            alive={
+                "ping": lambda: "",
+                "log": lambda: "",
+                "etcd": following,
+                "poststarthook/rbac/bootstrap-roles": bootstrapped,
+                "poststarthook/scheduling/bootstrap-system-priority-classes": bootstrapped,
+            },
+            ready={"informer-sync": following, "shutdown": staying},
+        )
+
+
+def _pods_on(world: World, node: str) -> list[core_v1.Pod]:
+    from_node = Selection(fields=parse_fields(f"spec.nodeName={node}"))
+    return list(world.bodies(kinds.POD, from_node))
+
+
+def _service_specs(world: World) -> Iterator[core_v1.ServiceSpec]:
+    for service in world.bodies(kinds.SERVICE):
+        if service.spec is not None:
+            yield service.spec

@@ -1,0 +1,72 @@
+"""`pods/ephemeralcontainers`: debugging containers are added to a running Pod; none is ever changed or removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from podling.api import codec, errors, field
+from podling.api.object import Object
+from podling.api.types import core_v1
+from podling.apiserver import body, render
+from podling.apiserver.call import Call, Serve
+from podling.apiserver.change import Scope, change
+from podling.apiserver.options import write_options
+from podling.apiserver.request import Response
+from podling.apiserver.validation import pod_spec
+from podling.apiserver.verbs import get
+from podling.apiserver.verbs.patch import maker
+
+SCOPE = Scope("ephemeralcontainers", part="given")
+PATH = field.Path("spec") / "ephemeralContainers"
+
+
+async def update(call: Call) -> Response:
+    options = write_options(call.request.query, "UpdateOptions")
+    outcome = await change(
+        call,
+        lambda old, _: _only_containers(call, body.read_object(call, options), old),
+        options=options,
+        scope=SCOPE,
+    )
+    return render.one(call, outcome.value)
+
+
+async def patch(call: Call) -> Response:
+    options = write_options(call.request.query, "PatchOptions")
+    make = maker(call, options)
+    outcome = await change(
+        call, lambda old, stored: _only_containers(call, make(old, stored), old), options=options, scope=SCOPE
+    )
+    return render.one(call, outcome.value)
+
+
+def _only_containers(call: Call, given: Object, old: Object) -> Object:
+    """The stored Pod with the given ephemeral containers."""
+    new = codec.clone(old)
+    new.metadata.resource_version = given.metadata.resource_version
+    new.metadata.managed_fields = given.metadata.managed_fields
+    wanted = given.body.spec.ephemeral_containers if given.body.spec is not None else None
+    if new.body.spec is not None:
+        new.body.spec.ephemeral_containers = wanted
+    faults = list(_faults(new.body, old.body))
+    if faults:
+        raise errors.Invalid(call.resource.kind, old.name, faults)
+    return new
+
+
+def _faults(pod: core_v1.Pod, old: core_v1.Pod) -> Iterator[field.FieldError]:
+    spec, before = pod.spec or core_v1.PodSpec(), old.spec or core_v1.PodSpec()
+    yield from pod_spec.faults(spec, field.Path("spec"), is_pod=True)
+    named = {container.name: container for container in spec.ephemeral_containers or ()}
+    for container in before.ephemeral_containers or ():
+        if container.name not in named:
+            yield field.forbidden(
+                PATH, f'existing ephemeral containers "{container.name}" may not be removed\n'
+            )
+        elif not codec.semantic_equal(container, named[container.name]):
+            yield field.forbidden(
+                PATH, f'existing ephemeral containers "{container.name}" may not be changed\n'
+            )
+
+
+VERBS: dict[str, Serve] = {"get": get.serve, "patch": patch, "update": update}

@@ -1,0 +1,126 @@
+"""`pods/exec`: a command in a container, relayed between the client's WebSocket and the kubelet's.
+
+The messages of `v4.channel.k8s.io` and `v5.channel.k8s.io` begin with a channel byte (0 stdin, 1 stdout, 2 stderr,
+3 error status, 4 resize; v5 adds 255, which closes a channel).  The relay looks at none of that: both legs speak the
+same protocol, so it passes messages on and stops when either side does.  A side that reads slowly holds the other
+one up; nothing piles up here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiohttp
+
+from podling.api import codec, errors
+from podling.api.types import meta_v1
+from podling.apiserver.call import Call, Serve
+from podling.apiserver.request import Query, Request, Response, Socket, Upgrade
+
+from . import kubelet
+
+PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+ERROR_CHANNEL = b"\x03"
+MAX_MESSAGE = 4 * 1024 * 1024
+_KUBELET_NAMES = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
+
+
+async def get(call: Call) -> Response:
+    protocol = _protocol(call.request)
+    query = call.request.query
+    commands = query.get("command", ())
+    if not commands:
+        raise errors.BadRequest("you must specify at least one command for the container")
+    target = await kubelet.target(call, query.first("container"))
+    url = target.url("exec", [*(("command", command) for command in commands), *_streams(query)])
+    try:
+        inner = await target.session.ws_connect(
+            url, protocols=(protocol,), max_msg_size=MAX_MESSAGE, autoping=True, compress=0
+        )
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise _refusal(url, error) from error
+    return Response(101, Upgrade(protocol, lambda socket: _relay(socket, inner, call.services.closing)))
+
+
+async def refuse_spdy(call: Call) -> Response:
+    """POST is SPDY's way to ask; kubectl up to 1.29 uses it, newer ones fall back to it."""
+    raise errors.BadRequest(
+        "exec is served over WebSockets (v4.channel.k8s.io and v5.channel.k8s.io); SPDY/3.1 is not served by this "
+        "version of Podling: use kubectl 1.30 or newer, or set KUBECTL_REMOTE_COMMAND_WEBSOCKETS=true"
+    )
+
+
+def _protocol(request: Request) -> str:
+    """The newest protocol that both sides speak; raises BadRequest when the request is no WebSocket or there is none."""
+    if request.headers.get("upgrade", "").lower() != "websocket":
+        raise errors.BadRequest("Upgrade request required")
+    offered = [name.strip() for name in request.headers.get("sec-websocket-protocol", "").split(",")]
+    for protocol in PROTOCOLS:
+        if protocol in offered:
+            return protocol
+    raise errors.BadRequest(
+        f"unable to upgrade: none of the protocols {offered} is served, only {list(PROTOCOLS)}"
+    )
+
+
+def _streams(query: Query) -> list[tuple[str, str]]:
+    """Which streams are wanted, in the kubelet's words; a terminal has no stderr of its own."""
+    wanted = {name for name in _KUBELET_NAMES if query.first(name).lower() in ("true", "1")}
+    if not wanted & {"stdin", "stdout", "stderr"}:
+        raise errors.BadRequest("you must specify at least 1 of stdin, stdout, stderr")
+    if "tty" in wanted:
+        wanted.discard("stderr")
+    return [(inner, "1") for name, inner in _KUBELET_NAMES.items() if name in wanted]
+
+
+def _refusal(url: str, error: Exception) -> errors.ApiError:
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return errors.InternalError(f"unable to upgrade connection: {error.message}")
+    return errors.InternalError(f"error dialing backend: {error}")
+
+
+async def _relay(outer: Socket, inner: Any, closing: asyncio.Event) -> None:
+    """Pass messages both ways until a side ends; whatever happens, both are closed."""
+    tasks = {
+        asyncio.create_task(_outwards(outer, inner), name="exec: kubelet to client"),
+        asyncio.create_task(_inwards(outer, inner), name="exec: client to kubelet"),
+        asyncio.create_task(closing.wait(), name="exec: server closing"),
+    }
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    except (ConnectionError, aiohttp.ClientError) as error:
+        await _tell(outer, f"connection to the container was lost: {error}")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await inner.close()
+        await outer.close()
+
+
+async def _outwards(outer: Socket, inner: Any) -> None:
+    async for message in inner:
+        if message.type is aiohttp.WSMsgType.BINARY:
+            await outer.send(message.data)
+        elif message.type is aiohttp.WSMsgType.TEXT:
+            await outer.send(message.data.encode())
+
+
+async def _inwards(outer: Socket, inner: Any) -> None:
+    while (message := await outer.receive()) is not None:
+        await inner.send_bytes(message if isinstance(message, bytes) else message.encode())
+
+
+async def _tell(outer: Socket, why: str) -> None:
+    """A failure status, so that the client does not take the broken session for a success."""
+    status = meta_v1.Status(status="Failure", reason="InternalError", message=why, code=500)
+    try:
+        await outer.send(ERROR_CHANNEL + codec.struct_encode(status))
+    except ConnectionError:
+        return
+
+
+VERBS: dict[str, Serve] = {"create": refuse_spdy, "get": get}

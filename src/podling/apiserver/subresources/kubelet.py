@@ -1,0 +1,54 @@
+"""Requests about a Pod that its node's kubelet answers: which container is meant, where it runs, how to get there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from podling.api import codec, errors
+from podling.api import pod as pods
+from podling.api.types import core_v1
+from podling.apiserver.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A container on a node, and the session that reaches its kubelet."""
+
+    pod: core_v1.Pod
+    container: str
+    base_url: str
+    session: Any
+
+    def url(self, verb: str, query: list[tuple[str, str]]) -> str:
+        """The kubelet's URL for a verb (`containerLogs`, `exec`) on the container."""
+        meta = self.pod.metadata
+        parts = (verb, meta.namespace or "", meta.name or "", self.container)
+        path = "/".join(quote(part, safe="") for part in parts)
+        return f"{self.base_url}/{path}?{urlencode(query)}"
+
+
+async def target(call: Call, container: str) -> Target:
+    """Find the container that a request is about; "" means the only one. Raises NotFound, BadRequest and what dialing raises."""
+    pod = codec.decode(call.resource.storage, call.stored(call.info.name).value).body
+    spec = pod.spec or core_v1.PodSpec()
+    name = _container(pod, spec, container)
+    if not spec.node_name:
+        raise errors.BadRequest(f"pod {pod.metadata.name} does not have a host assigned")
+    connection = await call.services.dial.connect(spec.node_name)
+    return Target(pod, name, connection.base_url.rstrip("/"), connection.session)
+
+
+def _container(pod: core_v1.Pod, spec: core_v1.PodSpec, container: str) -> str:
+    if container:
+        if all(known.name != container for known in pods.all_containers(spec)):
+            raise errors.BadRequest(f"container {container} is not valid for pod {pod.metadata.name}")
+        return container
+    if len(spec.containers) == 1:
+        return spec.containers[0].name
+    names = " ".join(known.name for known in spec.containers)
+    words = f"a container name must be specified for pod {pod.metadata.name}, choose one of: [{names}]"
+    if spec.init_containers:
+        words += f" or one of the init containers: [{' '.join(known.name for known in spec.init_containers)}]"
+    raise errors.BadRequest(words)
