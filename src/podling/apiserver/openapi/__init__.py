@@ -1,7 +1,8 @@
 """OpenAPI documents: what every kind looks like and which operations there are.
 
 `/openapi/v3` names one document for each group and version, with a hash that changes when the document would. A document is built when
-it is first asked for, which takes some 10-100 ms: call `document` in an executor, not on the event loop.
+it is first asked for, which takes some 10-100 ms: call `document` in an executor, not on the event loop. `/openapi/v2` is one document
+of everything for old clients; it is not kept, because those keep it themselves by its ETag.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import msgspec
 from podling.api.kinds import Kind
 from podling.api.levels import Level
 
-from . import descriptions, naming, paths
+from . import descriptions, gnostic, naming, paths, swagger
 from .descriptions import Descriptions
 from .schemas import Components
 
-__all__ = ["OpenApi"]
+PROTOBUF_V2 = gnostic.MEDIA_TYPE
+
+__all__ = ["PROTOBUF_V2", "OpenApi"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -62,6 +65,18 @@ class OpenApi:
             if name not in self._made:
                 self._made[name] = self._build(name)
             return self._made[name]
+
+    @cached_property
+    def v2_etag(self) -> str:
+        """The ETag of both forms of the v2 document; cheap."""
+        source = "\n".join(self.digest(name) for name in self._rows)
+        return f'"{hashlib.sha256(source.encode()).hexdigest().upper()}"'
+
+    def v2(self, *, protobuf: bool) -> bytes:
+        """The answer to `/openapi/v2`, as `gnostic.MEDIA_TYPE` or as JSON. Slow every time."""
+        rows = [row for named in self._rows.values() for row in named if row.type]
+        document = swagger.build(rows, level=self._level, version=self._version)
+        return gnostic.encode(document) if protobuf else _encode(document)
 
     def _build(self, name: str) -> bytes:
         components = Components(self._level, self._descriptions)

@@ -216,7 +216,9 @@ def _tag(row: Kind) -> str:
 
 
 def _group_word(row: Kind) -> str:
-    return row.group.removesuffix(".k8s.io").partition(".")[0] or "core"
+    """`rbacAuthorization` for `rbac.authorization.k8s.io`."""
+    first, *rest = row.group.removesuffix(".k8s.io").split(".")
+    return "".join((first, *(part.title() for part in rest))) or "core"
 
 
 def _camel(row: Kind) -> str:
