@@ -178,5 +178,8 @@ def test_what_is_no_field_selector_is_refused(text: str, message: str) -> None:
 
 def test_only_a_kinds_own_fields_may_be_asked_for() -> None:
     selectors.parse_fields("spec.nodeName=a,metadata.name=b").check(kinds.POD)
-    with pytest.raises(SelectorError, match=r"field label not supported: spec\.nodeName"):
+    with pytest.raises(SelectorError, match=r"field label not supported: spec\.host"):
+        selectors.parse_fields("spec.host=a").check(kinds.POD)
+    only = '"spec.nodeName" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    with pytest.raises(SelectorError, match=only):
         selectors.parse_fields("spec.nodeName=a").check(kinds.SERVICE_ACCOUNT)

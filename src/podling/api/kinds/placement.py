@@ -7,16 +7,13 @@ from .row import Kind, builtin
 PRIORITY_CLASS = builtin(
     "scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", namespaced=False, short=("pc",)
 )
-POD_GROUP_V1BETA1 = builtin(
-    "scheduling.k8s.io/v1beta1", "PodGroup", "podgroups", subresources=("status",), generation=True
-)
-WORKLOAD_V1BETA1 = builtin("scheduling.k8s.io/v1beta1", "Workload", "workloads", generation=True)
+POD_GROUP_V1BETA1 = builtin("scheduling.k8s.io/v1beta1", "PodGroup", "podgroups", subresources=("status",))
+WORKLOAD_V1BETA1 = builtin("scheduling.k8s.io/v1beta1", "Workload", "workloads")
 COMPOSITE_POD_GROUP_V1ALPHA3 = builtin(
     "scheduling.k8s.io/v1alpha3",
     "CompositePodGroup",
     "compositepodgroups",
     subresources=("status",),
-    generation=True,
 )
 POD_GROUP_V1ALPHA3 = builtin(
     "scheduling.k8s.io/v1alpha3",
@@ -25,7 +22,6 @@ POD_GROUP_V1ALPHA3 = builtin(
     subresources=("status",),
     storage_version="scheduling.k8s.io/v1beta1",
     convert="same",
-    generation=True,
 )
 WORKLOAD_V1ALPHA3 = builtin(
     "scheduling.k8s.io/v1alpha3",
@@ -33,7 +29,6 @@ WORKLOAD_V1ALPHA3 = builtin(
     "workloads",
     storage_version="scheduling.k8s.io/v1beta1",
     convert="same",
-    generation=True,
 )
 
 EVICTION_LIFECYCLE_V1ALPHA1 = builtin(

@@ -6,7 +6,9 @@ from .row import builtin
 
 _STORAGE = "storage.k8s.io/v1"
 
-CSI_DRIVER = builtin(_STORAGE, "CSIDriver", "csidrivers", namespaced=False, generation=True)
+CSI_DRIVER = builtin(
+    _STORAGE, "CSIDriver", "csidrivers", namespaced=False, generation=True, unconditional_update=False
+)
 CSI_NODE = builtin(_STORAGE, "CSINode", "csinodes", namespaced=False)
 CSI_STORAGE_CAPACITY = builtin(
     _STORAGE, "CSIStorageCapacity", "csistoragecapacities", unconditional_update=False

@@ -69,6 +69,7 @@ HORIZONTAL_POD_AUTOSCALER = builtin(
     short=("hpa",),
     categories=("all",),
     subresources=("status",),
+    generation=True,
 )
 HORIZONTAL_POD_AUTOSCALER_V1 = builtin(
     "autoscaling/v1",
@@ -79,6 +80,7 @@ HORIZONTAL_POD_AUTOSCALER_V1 = builtin(
     subresources=("status",),
     storage_version="autoscaling/v2",
     convert="horizontalpodautoscaler",
+    generation=True,
 )
 SCALE = builtin("autoscaling/v1", "Scale", "scales", verbs=())
 

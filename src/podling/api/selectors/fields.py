@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from podling.api.gotext import quote
 from podling.api.kinds import Kind
 
 from .requirement import SelectorError
+
+_METADATA = ("metadata.name", "metadata.namespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,12 @@ class FieldSelector:
     def check(self, kind: Kind) -> None:
         """Raises SelectorError for a field that the kind does not let select by."""
         for term in self.terms:
-            if term.field not in ("metadata.name", "metadata.namespace", *kind.selectable):
+            if term.field in _METADATA or term.field in kind.selectable:
+                continue
+            if kind.selectable:
                 raise SelectorError(f"field label not supported: {term.field}")
+            known = ", ".join(map(quote, _METADATA))
+            raise SelectorError(f"{quote(term.field)} is not a known field selector: only {known}")
 
     def renamed(self, names: Mapping[str, str]) -> FieldSelector:
         """The same comparisons on fields that another version calls differently."""
