@@ -12,6 +12,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from collections.abc import Sequence
+from typing import Any
 
 CHUNK = 65536
 
@@ -48,6 +50,19 @@ async def wait_readable(fd: int) -> None:
         await ready
     finally:
         loop.remove_reader(fd)
+
+
+async def wait_any_readable(fds: Sequence[int], *, or_done: asyncio.Future[Any]) -> None:
+    """Return when a read of any of ``fds`` would not block, or ``or_done`` is done (which is left alone)."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    for fd in fds:
+        loop.add_reader(fd, _wake, ready)
+    try:
+        await asyncio.wait([ready, or_done], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for fd in fds:
+            loop.remove_reader(fd)
 
 
 async def wait_writable(fd: int) -> None:

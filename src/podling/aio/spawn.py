@@ -54,12 +54,13 @@ class Process:
     """A running child: ``pid``, ``pidfd`` (-1 once reaped), and fds ``stdin``, ``stdout``, ``stderr`` where ``PIPE`` was asked.
 
     The fds are non-blocking and belong to this object.  ``returncode`` is as subprocess has it: negative = signal.
+    ``exited`` is for looking at and waiting beside other things; never cancel it.
     """
 
     def __init__(self, popen: subprocess.Popen[bytes]) -> None:
         self._popen = popen
         self._loop = asyncio.get_running_loop()
-        self._exited: asyncio.Future[int] = self._loop.create_future()
+        self.exited: asyncio.Future[int] = self._loop.create_future()
         self.pid = popen.pid
         self.stdin = _detach(popen.stdin)
         self.stdout = _detach(popen.stdout)
@@ -68,20 +69,20 @@ class Process:
         self._loop.add_reader(self.pidfd, self._reap)
 
     def __repr__(self) -> str:
-        state = f"exited {self.returncode}" if self._exited.done() else "running"
+        state = f"exited {self.returncode}" if self.exited.done() else "running"
         return f"<Process {self.pid} {state}>"
 
     @property
     def returncode(self) -> int | None:
-        return self._exited.result() if self._exited.done() else None
+        return self.exited.result() if self.exited.done() else None
 
     async def wait(self) -> int:
         """The exit code, negative for a signal.  May be awaited by many, cancelled freely."""
-        return await asyncio.shield(self._exited)
+        return await asyncio.shield(self.exited)
 
     async def settle(self) -> None:
         """After a kill: wait until the child is reaped, or for 5 s if the kernel holds it."""
-        await asyncio.wait([self._exited], timeout=5)
+        await asyncio.wait([self.exited], timeout=5)
 
     def send_signal(self, number: int) -> None:
         """Signal the child; nothing happens if it is gone already."""
@@ -121,7 +122,7 @@ class Process:
             return
         self._loop.remove_reader(self.pidfd)
         self.pidfd = _close(self.pidfd)
-        self._exited.set_result(code)
+        self.exited.set_result(code)
 
 
 async def spawn(

@@ -15,7 +15,7 @@ from podling.runtime.interface import Resources
 
 @pytest.fixture
 def tree():
-    made = CgroupTree(detect(), f"podling-test-{secrets.token_hex(4)}/node")
+    made = CgroupTree(detect(), f"podling-test-tree-{secrets.token_hex(4)}/node")
     yield made
     made.remove("")
     made.prune()
@@ -38,12 +38,20 @@ async def _sleeper():
 
 def test_a_pod_group_is_made_in_every_hierarchy_with_its_limits(tree):
     tree.make("kubepods/pod1", Resources(memory_limit=64 << 20, pids=20, cpu_shares=512))
-    for hierarchy in tree.layout.hierarchies:
+    for hierarchy in tree.layout.governing:
         assert os.path.isdir(hierarchy.mountpoint + tree.absolute("kubepods/pod1"))
     is_v2 = tree.layout.mode is Mode.V2
     limit = "memory.max" if is_v2 else "memory.limit_in_bytes"
     assert _value(tree, "memory", "kubepods/pod1", limit) == str(64 << 20)
     assert _value(tree, "pids", "kubepods/pod1", "pids.max") == "20"
+
+
+def test_everywhere_means_the_unified_hierarchy_too(tree):
+    everywhere = CgroupTree(tree.layout, tree.root, everywhere=True)
+    everywhere.make("conmon")
+    for hierarchy in tree.layout.hierarchies:
+        assert os.path.isdir(hierarchy.mountpoint + tree.absolute("conmon"))
+    everywhere.prune("conmon")
 
 
 def test_making_is_repeatable_and_survives_a_removed_ancestor(tree):

@@ -28,9 +28,9 @@ def test_a_hybrid_machine_has_its_controllers_on_v1():
     assert layout.mode is Mode.HYBRID
     assert layout.hierarchy("cpuacct").mountpoint == "/sys/fs/cgroup/cpu,cpuacct"
     assert layout.hierarchy("memory").mountpoint == "/sys/fs/cgroup/memory"
-    assert layout.hierarchy("hugetlb").version == 2
+    assert layout.hierarchy("hugetlb") is None  # it sits in the v2 hierarchy, where no container is
     assert layout.hierarchy("pids") is None
-    assert layout.controllers == ("cpu", "cpuacct", "hugetlb", "memory")
+    assert layout.controllers == ("cpu", "cpuacct", "memory")
 
 
 def test_a_v1_machine_is_one_without_a_unified_mount():

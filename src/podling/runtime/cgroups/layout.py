@@ -39,9 +39,14 @@ class Layout:
     mode: Mode
     hierarchies: tuple[Hierarchy, ...]
 
+    @property
+    def governing(self) -> tuple[Hierarchy, ...]:
+        """Where containers are put: not into the v2 hierarchy of a hybrid machine, which OCI runtimes do not use."""
+        return tuple(h for h in self.hierarchies if self.mode is not Mode.HYBRID or h.version == 1)
+
     def hierarchy(self, controller: str) -> Hierarchy | None:
-        """The hierarchy that governs ``controller``, or None."""
-        return next((h for h in self.hierarchies if controller in h.controllers), None)
+        """The governing hierarchy of ``controller``, or None."""
+        return next((h for h in self.governing if controller in h.controllers), None)
 
     @property
     def unified(self) -> Hierarchy | None:
@@ -50,7 +55,7 @@ class Layout:
 
     @property
     def controllers(self) -> tuple[str, ...]:
-        return tuple(sorted(c for h in self.hierarchies for c in h.controllers))
+        return tuple(sorted(c for h in self.governing for c in h.controllers))
 
 
 def detect() -> Layout:

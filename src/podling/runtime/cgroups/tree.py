@@ -31,11 +31,16 @@ class CgroupFault(Exception):
 
 
 class CgroupTree:
-    """Groups under ``root`` in every hierarchy of ``layout``."""
+    """Groups under ``root`` in the governing hierarchies of ``layout``, or ``everywhere``.
 
-    def __init__(self, layout: Layout, root: str) -> None:
+    Everywhere is for processes that a service manager must not count as its own: on a hybrid machine it tracks units
+    in the v2 hierarchy.
+    """
+
+    def __init__(self, layout: Layout, root: str, *, everywhere: bool = False) -> None:
         self.layout = layout
         self.root = root.strip("/")
+        self._hierarchies = layout.hierarchies if everywhere else layout.governing
         self._ready: set[str] = set()
 
     def __repr__(self) -> str:
@@ -70,12 +75,12 @@ class CgroupTree:
 
     def add(self, path: str, pid: int, *, versions: tuple[int, ...] = (1, 2)) -> None:
         """Move process ``pid`` into the group, in the hierarchies of the given versions."""
-        for hierarchy in self._hierarchies(versions):
+        for hierarchy in self._of(versions):
             _write(self._within(hierarchy, path) / "cgroup.procs", str(pid))
 
     def add_this_thread(self, path: str) -> None:
         """Move the calling thread alone, with what it will spawn.  Only v1 can; v2 hierarchies are left as they are."""
-        for hierarchy in self._hierarchies((1,)):
+        for hierarchy in self._of((1,)):
             _write(self._within(hierarchy, path) / "tasks", "0")
 
     def usage(self, path: str) -> usage.Usage:
@@ -97,24 +102,24 @@ class CgroupTree:
     def processes(self, path: str) -> list[int]:
         """Every process in the group and below, in any hierarchy."""
         pids: set[int] = set()
-        for hierarchy in self.layout.hierarchies:
+        for hierarchy in self._hierarchies:
             for directory, _, _ in os.walk(self._within(hierarchy, path)):
                 pids.update(int(p) for p in _read(Path(directory, "cgroup.procs")).split())
         return sorted(p for p in pids if p > 0)  # 0: a process of another PID namespace
 
     def kill(self, path: str) -> None:
-        """SIGKILL everything in the group; frozen first on v1, so that nothing can fork away."""
+        """SIGKILL everything in the group but ourselves; frozen first on v1, so that nothing can fork away."""
         unified = self.layout.unified
         if self.layout.mode is Mode.V2 and unified is not None:
             _try_write(self._within(unified, path) / "cgroup.kill", "1")
             return
-        if not self.processes(path):
-            return
+        if not set(self.processes(path)) - {os.getpid()}:
+            return  # v1 lists us where one of our threads sits
         can_freeze = self.layout.hierarchy("freezer") is not None
         if can_freeze:
             _try_write_in(self.directory("freezer", path), "freezer.state", "FROZEN")
         try:
-            for pid in self.processes(path):
+            for pid in set(self.processes(path)) - {os.getpid()}:
                 _kill(pid)
         finally:
             if can_freeze:
@@ -136,7 +141,7 @@ class CgroupTree:
 
     def prune(self, path: str = "") -> None:
         """Remove empty ancestors from ``path`` up to and above the root, as far as they are empty."""
-        for hierarchy in self.layout.hierarchies:
+        for hierarchy in self._hierarchies:
             directory = self._within(hierarchy, path)
             while str(directory) != hierarchy.mountpoint:
                 try:
@@ -148,8 +153,8 @@ class CgroupTree:
                 directory = directory.parent
         self._ready.clear()
 
-    def _hierarchies(self, versions: tuple[int, ...]) -> Iterable[Hierarchy]:
-        return (h for h in self.layout.hierarchies if h.version in versions)
+    def _of(self, versions: tuple[int, ...]) -> Iterable[Hierarchy]:
+        return (h for h in self._hierarchies if h.version in versions)
 
     def _within(self, hierarchy: Hierarchy, path: str) -> Path:
         return Path(hierarchy.mountpoint + self.absolute(path))
@@ -160,7 +165,7 @@ class CgroupTree:
             group = "/".join(parts[:depth])
             if group in self._ready:
                 continue
-            for hierarchy in self.layout.hierarchies:
+            for hierarchy in self._hierarchies:
                 if self.layout.mode is Mode.V2:
                     _hand_on(Path(hierarchy.mountpoint, group).parent, hierarchy)
                 _make_level(hierarchy, group)
@@ -195,7 +200,7 @@ class CgroupTree:
 
     def _try_remove(self, path: str) -> bool:
         done = True
-        for hierarchy in self.layout.hierarchies:
+        for hierarchy in self._hierarchies:
             for directory, _, _ in os.walk(self._within(hierarchy, path), topdown=False):
                 try:
                     os.rmdir(directory)

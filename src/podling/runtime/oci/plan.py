@@ -1,0 +1,267 @@
+"""From a request to an OCI bundle on disk: identity, devices, mounts and the configuration document.
+
+This is the part of creating a container that looks at the machine; ``spec`` is the pure part.  Blocking; called on
+worker threads.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from podling.runtime import linux
+from podling.runtime.images import Rootfs
+from podling.runtime.interface import (
+    ContainerConfig,
+    CreateFault,
+    Device,
+    Mount,
+    MountPropagation,
+    NamespaceMode,
+)
+
+from . import capabilities, rootfs, sandboxes, seccomp, spec, users
+from .context import Context
+from .sandboxes import Box
+from .spec import BindMount, DeviceNode, Plan
+
+_HIDDEN_DEVICES = (
+    "/dev/console",
+    "/dev/pts",
+    "/dev/shm",
+    "/dev/fd",
+    "/dev/mqueue",
+    "/dev/.lxc",
+    "/dev/.lxd-mounts",
+    "/dev/.udev",
+)
+
+
+def write(
+    context: Context, box: Box, container_id: str, config: ContainerConfig, image: Rootfs, folder: Path
+) -> None:
+    """Mount the root file system in ``folder`` and write ``config.json`` beside it.  Raises ``CreateFault``."""
+    root = rootfs.mount(folder, image)
+    security = config.security
+    identity = users.resolve(
+        security,
+        image.config.user,
+        passwd=users.read(str(root), "/etc/passwd"),
+        group=users.read(str(root), "/etc/group"),
+    )
+    granted = capabilities.effective(security, context.capabilities)
+    filter_, annotations = _filter(context, config, granted)
+    plan = Plan(
+        config=config,
+        image=image.config,
+        identity=identity,
+        rootfs=str(root),
+        hostname=_hostname(box),
+        cgroups_path=context.tree.absolute(f"{sandboxes.group(box.config)}/{container_id}"),
+        namespaces=_namespaces(context, box),
+        mounts=[*_own_mounts(box, config), *_mounts(context, config, folder)],
+        devices=list(_devices(config)),
+        capabilities=granted,
+        seccomp=filter_,
+        oom_floor=context.limits.oom_floor,
+        open_files=context.limits.open_files,
+        annotations=annotations,
+    )
+    (folder / "config.json").write_bytes(msgspec.json.encode(spec.build(plan)))
+
+
+def filter_key(context: Context, config: ContainerConfig) -> str | None:
+    """Under which key the container's compiled filter is kept; None if it has none."""
+    granted = capabilities.effective(config.security, context.capabilities)
+    wanted = seccomp.profile(config.security.seccomp, granted, privileged=config.security.privileged)
+    return context.filters.key(wanted) if wanted is not None else None
+
+
+def _filter(
+    context: Context, config: ContainerConfig, granted: tuple[str, ...]
+) -> tuple[spec.Json | None, dict[str, str]]:
+    """The seccomp object, or its compiled form as an annotation once it is known."""
+    wanted = seccomp.profile(config.security.seccomp, granted, privileged=config.security.privileged)
+    compiled = context.filters.find(context.filters.key(wanted)) if wanted is not None else None
+    return (None, {seccomp.ANNOTATION: compiled}) if compiled is not None else (wanted, {})
+
+
+def _namespaces(context: Context, box: Box) -> dict[str, str]:
+    options = box.config.namespaces
+    chosen = {"mount": ""}
+    if options.network is NamespaceMode.NODE:
+        if context.config.host_netns:
+            chosen["network"] = context.config.host_netns
+    else:
+        chosen |= {"network": box.namespace("net"), "uts": box.namespace("uts")}
+    if options.ipc is not NamespaceMode.NODE:
+        chosen["ipc"] = box.namespace("ipc")
+    if options.pid is NamespaceMode.CONTAINER:
+        chosen["pid"] = ""
+    elif options.pid is NamespaceMode.POD:
+        if box.record.pause is None:
+            raise CreateFault(f"cannot share the PID namespace of sandbox {box.id}: it has none")
+        chosen["pid"] = f"/proc/{box.record.pause.pid}/ns/pid"
+    if context.tree.layout.mode.value == "v2":
+        chosen["cgroup"] = ""
+    return chosen
+
+
+def _hostname(box: Box) -> str:
+    return os.uname().nodename if box.config.namespaces.network is NamespaceMode.NODE else box.config.hostname
+
+
+def _own_mounts(box: Box, config: ContainerConfig) -> Iterator[BindMount]:
+    """The sandbox's files, where the container does not mount something else there."""
+    taken = {mount.container_path.rstrip("/") for mount in config.mounts}
+    shm = "/dev/shm" if box.config.namespaces.ipc is NamespaceMode.NODE else str(box.folder / "shm")
+    readonly = config.security.readonly_rootfs
+    for target, source, fixed in (
+        ("/etc/resolv.conf", str(box.folder / "resolv.conf"), readonly),
+        ("/etc/hostname", str(box.folder / "hostname"), readonly),
+        ("/dev/shm", shm, False),
+    ):
+        if target not in taken:
+            yield BindMount(source, target, readonly=fixed)
+
+
+def _mounts(context: Context, config: ContainerConfig, folder: Path) -> Iterator[BindMount]:
+    sources = _sources(context, config.mounts, folder)
+    for number, mount in enumerate(config.mounts):
+        source = _image_volume(context, mount, folder, number) if mount.image else sources[number]
+        if mount.propagation is not MountPropagation.PRIVATE:
+            _check_shared(source, mount.propagation)
+        yield BindMount(
+            source, mount.container_path, mount.readonly, mount.recursive_readonly, mount.propagation
+        )
+
+
+def _sources(context: Context, mounts: Sequence[Mount], folder: Path) -> dict[int, str]:
+    """Where the OCI runtime finds each bind mount's source, by position.
+
+    The node's own view counts; what was mounted there after our private view was made, on a mount that is not
+    shared, does not show in it and is brought in below the state folder.
+    """
+    found: dict[int, tuple[str, os.stat_result]] = {}
+    with context.space.outside():
+        for number, mount in enumerate(mounts):
+            if not mount.container_path.startswith("/"):
+                raise CreateFault(f"cannot mount on {mount.container_path!r}: not an absolute path")
+            if not mount.image:
+                source = _source(mount)
+                found[number] = (source, os.stat(source))
+    return {
+        n: source if _is_visible(source, status) else _stage(context, source, status, folder, n)
+        for n, (source, status) in found.items()
+    }
+
+
+def _is_visible(source: str, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(source), status)
+    except FileNotFoundError:
+        return False
+
+
+def _stage(context: Context, source: str, status: os.stat_result, folder: Path, number: int) -> str:
+    target = folder / "mounts" / str(number)
+    target.parent.mkdir(exist_ok=True)
+    if stat.S_ISDIR(status.st_mode):
+        target.mkdir()
+    else:
+        target.touch()
+    with context.space.outside():
+        linux.mount(source, str(target), flags=linux.MS_BIND | linux.MS_REC)
+    return str(target)
+
+
+def _source(mount: Mount) -> str:
+    """The node's path, made as a folder if it is missing, as containerd does."""
+    source = mount.host_path
+    if not source.startswith("/"):
+        raise CreateFault(f"cannot mount {source!r}: not an absolute path")
+    try:
+        if not os.path.lexists(source):
+            os.makedirs(source, mode=0o755, exist_ok=True)
+        return os.path.realpath(source, strict=True)
+    except OSError as error:
+        raise CreateFault(f"cannot mount {source}: {error.strerror}") from error
+
+
+def _image_volume(context: Context, mount: Mount, folder: Path, number: int) -> str:
+    target = folder / "mounts" / str(number)
+    target.mkdir(parents=True)
+    rootfs.mount_read_only(target, context.images.rootfs(mount.image))
+    if not mount.image_sub_path:
+        return str(target)
+    try:
+        fd = linux.open_in_root(str(target), mount.image_sub_path, os.O_PATH)
+    except OSError as error:
+        raise CreateFault(
+            f"cannot mount {mount.image_sub_path} of image {mount.image}: {error.strerror}"
+        ) from error
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    finally:
+        os.close(fd)
+
+
+def _check_shared(source: str, propagation: MountPropagation) -> None:
+    """Propagation needs a source that is on a shared (or, towards the container, a slave) mount."""
+    path = source
+    while not os.path.ismount(path):
+        path = os.path.dirname(path)
+    wanted = ("shared:",) if propagation is MountPropagation.BIDIRECTIONAL else ("shared:", "master:")
+    with open("/proc/thread-self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        lines = [line.partition(" - ")[0].split() for line in file]
+    options = [fields[6:] for fields in lines if fields[4] == path]
+    if not options or not any(option.startswith(wanted) for option in options[-1]):
+        kind = "shared" if propagation is MountPropagation.BIDIRECTIONAL else "shared or slave"
+        raise CreateFault(f"cannot mount {source}: path {path!r} is not a {kind} mount")
+
+
+def _devices(config: ContainerConfig) -> Iterator[DeviceNode]:
+    if config.security.privileged:
+        yield from _all_devices("/dev")
+    for device in config.devices:
+        yield from _device(device)
+
+
+def _device(device: Device) -> Iterator[DeviceNode]:
+    try:
+        status = os.stat(device.host_path)
+    except OSError as error:
+        raise CreateFault(f"cannot add device {device.host_path}: {error.strerror}") from error
+    if stat.S_ISDIR(status.st_mode):
+        for found in _all_devices(device.host_path):
+            path = device.container_path + found.path[len(device.host_path) :]
+            yield replace(found, path=path, permissions=device.permissions)
+        return
+    node = _node(device.host_path, status, device.permissions)
+    if node is None:
+        raise CreateFault(f"cannot add device {device.host_path}: not a device")
+    yield replace(node, path=device.container_path)
+
+
+def _all_devices(folder: str) -> Iterator[DeviceNode]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda e: e.name):
+            if entry.path in _HIDDEN_DEVICES or entry.is_symlink():
+                continue
+            if entry.is_dir():
+                yield from _all_devices(entry.path)
+            elif node := _node(entry.path, entry.stat(), "rwm"):
+                yield node
+
+
+def _node(path: str, status: os.stat_result, permissions: str) -> DeviceNode | None:
+    if not (stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)):
+        return None
+    kind = "c" if stat.S_ISCHR(status.st_mode) else "b"
+    major, minor = os.major(status.st_rdev), os.minor(status.st_rdev)
+    return DeviceNode(path, kind, major, minor, stat.S_IMODE(status.st_mode), permissions)
