@@ -73,7 +73,7 @@ async def _commit(call: Call, obj: Object, *, options: WriteOptions) -> Outcome:
     resource = call.resource
     try:
         resource.strategy.prepare_create(obj.body, call.context())
-        faults = (*resource.rules.create(obj.body), *metadata.create(resource.storage, obj.metadata))
+        faults = (*metadata.create(resource.storage, obj.metadata), *resource.rules.create(obj.body))
         raise_faults(call, obj, faults)
         data = codec.encode(obj)
         if options.dry_run:

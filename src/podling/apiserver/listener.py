@@ -18,11 +18,16 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
 from urllib.parse import unquote
 
-from aiohttp import WSMsgType, web
+from aiohttp import HttpVersion11, WSMsgType, web
+from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
 from podling.api import codec, errors
@@ -31,6 +36,7 @@ from .request import Query, Request, Response, Upgrade
 
 Handle = Callable[[Request], Awaitable[Response]]
 
+WHOLE = 64 * 1024
 MAX_LINE = 64 * 1024
 MAX_HEADER = 64 * 1024
 MAX_HEADERS = 128
@@ -43,6 +49,7 @@ BACKLOG = 1024
 PING_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _NO_ACCESS_LOG = logging.getLogger(f"{__name__}.unused")
 """aiohttp's own access log stays off; the pipeline writes one that knows verbs and users."""
 _NO_ACCESS_LOG.disabled = True
@@ -125,7 +132,7 @@ class Listener:
             method=wire.method,
             path=unquote(path) if "%" in path else path,
             query=Query.parse(query),
-            headers=_lower(wire.headers),
+            headers=wire.headers,
             body=await self._read_body(wire) if wire.body_exists else b"",
             peer_certificate=connection.peer_certificate,
             remote=connection.remote,
@@ -150,24 +157,58 @@ class Listener:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    """Lower-case names; a header that was sent several times becomes a list with commas."""
-    found: dict[str, str] = {}
-    for name, value in headers.items():
-        name = name.lower()
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
-
-
 async def _answer(wire: web.BaseRequest, response: Response) -> web.StreamResponse:
     body = response.body
     if isinstance(body, Upgrade):
         return await _upgrade(wire, body)
+    if isinstance(body, bytes) and len(body) <= WHOLE and _is_plain(wire):
+        return _Whole(response, body)
     headers = CIMultiDict(response.headers)
     headers["Content-Type"] = response.content_type
     if isinstance(body, bytes):
         return web.Response(status=response.status, body=body, headers=headers)
     return await _stream(wire, response.status, headers, body)
+
+
+def _is_plain(wire: web.BaseRequest) -> bool:
+    """Whether nothing about the connection or method asks for special framing."""
+    return wire.keep_alive and wire.version == HttpVersion11 and wire.method != "HEAD"
+
+
+@lru_cache(maxsize=1)
+def _date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
+
+
+class _Whole(web.StreamResponse):
+    """A small answer on a connection that stays open: head and body are one write.
+
+    This is nearly every answer; building a head through aiohttp's general classes would cost as much as the request.
+    """
+
+    def __init__(self, response: Response, body: bytes) -> None:
+        super().__init__(status=response.status)
+        extra = "".join([f"{name}: {value}\r\n" for name, value in response.headers.items()])
+        head = (
+            f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, '')}\r\nContent-Type: {response.content_type}\r\n"
+            f"Content-Length: {len(body)}\r\nDate: {_date(int(time.time()))}\r\n{extra}\r\n"
+        )
+        self._whole = head.encode() + body
+
+    @property
+    def keep_alive(self) -> bool:
+        return True
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client has gone")
+        transport.write(self._whole)
+        await request.writer.drain()
+        return request.writer
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Everything is written already."""
 
 
 async def _stream(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from podling.api import errors
 
@@ -24,6 +25,8 @@ from .request import Request, RequestInfo, Response, UserInfo
 access = logging.getLogger("podling.apiserver.access")
 log = logging.getLogger(__name__)
 
+READS = frozenset({"get", "list"})
+"""Answered from memory, without a deadline of their own: the one thing they may wait for is the store."""
 LONG_RUNNING_VERBS = frozenset({"watch", "proxy"})
 LONG_RUNNING_SUBRESOURCES = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 SLOW_SECONDS = 1.0
@@ -68,7 +71,8 @@ class Pipeline:
         authorizer = self._services.authorizer
         if request.user is None:
             request.user = self._services.authenticator.authenticate(request)
-        request.user = impersonated(request.user, request.headers, authorizer.check)
+        if _impersonates(request):
+            request.user = impersonated(request.user, _lower(request.headers), authorizer.check)
         if _is_long_running(info):
             return await self._authorized(request, request.user)
         if self.in_flight >= self._services.config.max_in_flight:
@@ -76,6 +80,8 @@ class Pipeline:
         self.in_flight += 1
         self._idle.clear()
         try:
+            if info.verb in READS:
+                return await self._authorized(request, request.user)
             async with asyncio.timeout(self._services.config.request_seconds):
                 return await self._authorized(request, request.user)
         finally:
@@ -117,6 +123,20 @@ class Pipeline:
                 request.remote,
                 request.audit_id,
             )
+
+
+def _impersonates(request: Request) -> bool:
+    headers = request.headers
+    return "impersonate-user" in headers or "impersonate-group" in headers or "impersonate-uid" in headers
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    """Lower-case names; a header that was sent several times becomes a list with commas."""
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        name = name.lower()
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def _is_long_running(info: RequestInfo) -> bool:

@@ -27,6 +27,8 @@ class FollowingAuthorizer(Authorizer):
         super().__init__(Rbac(), nodes)
         self._world = world
         self._changes: list[tuple[Kind, Subscription]] = []
+        self._seen = 0
+        """The revision up to which changes are in the index."""
 
     def start(self) -> None:
         """Index what is stored and follow it from there."""
@@ -48,6 +50,10 @@ class FollowingAuthorizer(Authorizer):
         return super().allows(user, info)
 
     def _catch_up(self) -> None:
+        newest = self._world.revision
+        if newest == self._seen:
+            return
+        self._seen = newest
         try:
             for kind, changes in self._changes:
                 for batch in changes.take_nowait():

@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from podling.api import codec, names
+from podling.api import codec, kinds, names
 from podling.api.kinds import Kind
 from podling.store.watchcache import Collection, Entry, Selection
 
@@ -32,6 +32,11 @@ class World:
 
     def collection(self, kind: Kind) -> Collection:
         return self._collections[kind.prefix]
+
+    @property
+    def revision(self) -> int:
+        """What is read is the state after this revision."""
+        return self.collection(kinds.NAMESPACE).revision
 
     def read(self, kind: Kind, namespace: str, name: str) -> Any | None:
         """The body of an object; shared, so it must not be changed."""
