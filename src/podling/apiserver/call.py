@@ -27,6 +27,7 @@ from .config import Config
 from .request import Request, RequestInfo, Response, UserInfo
 from .resource import Resource, Resources
 from .strategies import Context
+from .turns import Turns
 from .world import World
 
 
@@ -59,6 +60,7 @@ class Services:
     tokens: ServiceAccountTokens
     dial: NodeDialer
     admission: Admission
+    turns: Turns
     closing: asyncio.Event
     """Set when the server closes: sessions end."""
 

@@ -25,8 +25,8 @@ from .call import Call
 from .options import WriteOptions
 from .validation import metadata
 
-ATTEMPTS = 5
-"""As often as upstream retries a patch that names no resourceVersion."""
+ATTEMPTS = 100
+"""Tries of one that has its turn; it loses only to first tries of others."""
 
 Make = Callable[[Object, bytes], Object]
 """The new object from the old one, which it must not change, and the old one's stored bytes."""
@@ -63,21 +63,34 @@ async def change(
 ) -> Outcome:
     """Change the object the request names (or `name`); raises NotFound, Conflict, Invalid or what admission says."""
     name = name or call.info.name
-    for _ in range(ATTEMPTS):
-        entry = call.stored(name)
-        old = codec.decode(call.resource.storage, entry.value)
-        new = make(old, entry.value)
-        given = new.metadata.resource_version
-        check_revision(call, new.metadata, entry.revision)
-        _check_identity(call, new.metadata, old.metadata)
-        try:
-            return await _commit(call, entry, old, new, options=options, scope=scope)
-        except Mismatch as lost:
-            if given not in (None, "", "0"):
-                raise errors.Conflict(call.resource.kind, name) from lost
-        finally:
-            call.resource.strategy.finish(new.body)
+    try:
+        return await _attempt(call, make, name, options=options, scope=scope)
+    except Mismatch as lost:
+        async with call.services.turns.of(lost.key):
+            for _ in range(ATTEMPTS):
+                try:
+                    return await _attempt(call, make, name, options=options, scope=scope)
+                except Mismatch:
+                    continue
     raise errors.Conflict(call.resource.kind, name)
+
+
+async def _attempt(call: Call, make: Make, name: str, *, options: WriteOptions, scope: Scope) -> Outcome:
+    """Once from reading to committing; raises Mismatch when somebody else was faster."""
+    entry = call.stored(name)
+    old = codec.decode(call.resource.storage, entry.value)
+    new = make(old, entry.value)
+    insists = new.metadata.resource_version not in (None, "", "0")
+    check_revision(call, new.metadata, entry.revision)
+    _check_identity(call, new.metadata, old.metadata)
+    try:
+        return await _commit(call, entry, old, new, options=options, scope=scope)
+    except Mismatch as lost:
+        if insists:
+            raise errors.Conflict(call.resource.kind, name) from lost
+        raise
+    finally:
+        call.resource.strategy.finish(new.body)
 
 
 async def _commit(

@@ -37,6 +37,7 @@ from .request import Query, Request, Response, Upgrade
 Handle = Callable[[Request], Awaitable[Response]]
 
 WHOLE = 64 * 1024
+PIECE = 256 * 1024
 MAX_LINE = 64 * 1024
 MAX_HEADER = 64 * 1024
 MAX_HEADERS = 128
@@ -165,9 +166,11 @@ async def _answer(wire: web.BaseRequest, response: Response) -> web.StreamRespon
         return _Whole(response, body)
     headers = CIMultiDict(response.headers)
     headers["Content-Type"] = response.content_type
-    if isinstance(body, bytes):
+    if not isinstance(body, bytes):
+        return await _stream(wire, response.status, headers, body)
+    if len(body) <= WHOLE or wire.method == "HEAD":
         return web.Response(status=response.status, body=body, headers=headers)
-    return await _stream(wire, response.status, headers, body)
+    return await _large(wire, response.status, headers, body)
 
 
 def _is_plain(wire: web.BaseRequest) -> bool:
@@ -200,15 +203,24 @@ class _Whole(web.StreamResponse):
         return True
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
-        transport = request.transport
-        if transport is None:
-            raise ConnectionResetError("the client has gone")
-        transport.write(self._whole)
-        await request.writer.drain()
+        await _write(request, self._whole)
         return request.writer
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Everything is written already."""
+
+
+async def _large(
+    wire: web.BaseRequest, status: int, headers: CIMultiDict[str], body: bytes
+) -> web.StreamResponse:
+    """A body of many kilobytes, piece by piece: what is encrypted but not yet sent stays small."""
+    answer = web.StreamResponse(status=status, headers=headers)
+    answer.content_length = len(body)
+    await answer.prepare(wire)
+    view = memoryview(body)
+    for at in range(0, len(body), PIECE):
+        await answer.write(view[at : at + PIECE])
+    return answer
 
 
 async def _stream(
@@ -219,8 +231,22 @@ async def _stream(
     async with aclosing(body) as chunks:
         await answer.prepare(wire)
         async for chunk in chunks:
-            await answer.write(chunk)
+            if chunk:
+                await _write(wire, b"%x\r\n%b\r\n" % (len(chunk), chunk))
     return answer
+
+
+async def _write(wire: web.BaseRequest, data: bytes) -> None:
+    """Straight to the transport, as one TLS record where it fits; the connection's writer would make three.
+
+    Waits only when the client is so slow that data piles up.
+    """
+    transport = wire.transport
+    if transport is None or transport.is_closing():
+        raise ConnectionResetError("the client has gone")
+    transport.write(data)
+    if transport.get_write_buffer_size() > WHOLE:
+        await wire.writer.drain()
 
 
 async def _upgrade(wire: web.BaseRequest, upgrade: Upgrade) -> web.StreamResponse:

@@ -19,7 +19,8 @@ from .admission import Operation
 from .call import Call
 from .validation.metadata import FOREGROUND, ORPHAN
 
-ATTEMPTS = 20
+ATTEMPTS = 100
+"""Tries of one that has its turn; see `turns`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +34,26 @@ class Removed:
 
 async def delete(call: Call, name: str, options: meta_v1.DeleteOptions) -> Removed:
     """Delete or mark an object; raises NotFound, Conflict (preconditions) or what admission says."""
-    dry_run = bool(options.dry_run)
-    for _ in range(ATTEMPTS):
-        entry = call.stored(name)
-        obj = codec.decode(call.resource.storage, entry.value)
-        _check_preconditions(call, obj, options)
-        review = call.review(Operation.DELETE, name=name, old=obj, is_dry_run=dry_run)
-        await call.services.admission.admit(review)
-        try:
-            return await _mark_or_remove(call, entry, obj, options, dry_run=dry_run)
-        except Mismatch:
-            continue
+    try:
+        return await _attempt(call, name, options)
+    except Mismatch as lost:
+        async with call.services.turns.of(lost.key):
+            for _ in range(ATTEMPTS):
+                try:
+                    return await _attempt(call, name, options)
+                except Mismatch:
+                    continue
     raise errors.Conflict(call.resource.kind, name)
+
+
+async def _attempt(call: Call, name: str, options: meta_v1.DeleteOptions) -> Removed:
+    """Once from reading to committing; raises Mismatch when somebody else was faster."""
+    entry, dry_run = call.stored(name), bool(options.dry_run)
+    obj = codec.decode(call.resource.storage, entry.value)
+    _check_preconditions(call, obj, options)
+    review = call.review(Operation.DELETE, name=name, old=obj, is_dry_run=dry_run)
+    await call.services.admission.admit(review)
+    return await _mark_or_remove(call, entry, obj, options, dry_run=dry_run)
 
 
 async def _mark_or_remove(

@@ -42,6 +42,7 @@ from .rbac_feed import FollowingAuthorizer
 from .request import Request, Response
 from .resource import Resources
 from .strategies import Addresses
+from .turns import Turns
 from .world import World
 
 DRAIN_SECONDS = 5.0
@@ -151,6 +152,7 @@ class ApiServer(Service):
             tokens=tokens,
             dial=dial,
             admission=Admission(world),
+            turns=Turns(),
             closing=asyncio.Event(),
         )
 

@@ -43,9 +43,20 @@ async def serve(call: Call) -> Response:
 async def _events(
     call: Call, selected: Selection, options: ListOptions, framer: frames.Framer
 ) -> AsyncGenerator[bytes, None]:
+    """The whole life of a watch; one generator, because every layer would be paid for every event."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _lifetime(call, options)
+    patience = call.services.config.bookmark_seconds
     try:
-        async for chunk in _unguarded(call, selected, options, framer):
-            yield chunk
+        since, is_initial = await _beginning(call, options)
+        with _subscribe(call, selected, since) as subscription:
+            yield _first(call, selected, options, framer, since=since) if is_initial else b""
+            while (left := deadline - loop.time()) > 0:
+                batches = await subscription.next(min(left, patience))
+                if batches:
+                    yield b"".join(map(framer.changes, batches))
+                elif options.bookmarks:
+                    yield framer.bookmark(subscription.revision)
     except errors.ApiError as error:
         yield frames.error(error)
     except (Compacted, Lagging) as error:
@@ -56,40 +67,35 @@ async def _events(
         yield frames.error(errors.InternalError(str(error)))
 
 
-async def _unguarded(
-    call: Call, selected: Selection, options: ListOptions, framer: frames.Framer
-) -> AsyncGenerator[bytes, None]:
-    collection, version = call.resource.collection, options.resource_version
+def _lifetime(call: Call, options: ListOptions) -> float:
+    """Seconds; watches that set no end get different ones, so that they do not all come back together."""
+    if options.timeout_seconds:
+        return options.timeout_seconds
+    return call.services.config.watch_seconds * (1 + call.services.chance.random())
+
+
+async def _beginning(call: Call, options: ListOptions) -> tuple[int, bool]:
+    """The revision to follow from, and whether what is there comes first."""
+    version = options.resource_version
     fresh = version in ("", "0")
-    initial = fresh if options.initial_events is None else options.initial_events
+    is_initial = fresh if options.initial_events is None else options.initial_events
     await revisions.reached(call, version)
-    since = collection.revision if initial or fresh else revisions.parse(version)
+    return call.resource.collection.revision if is_initial or fresh else revisions.parse(version), is_initial
+
+
+def _subscribe(call: Call, selected: Selection, since: int) -> Subscription:
+    collection = call.resource.collection
     try:
-        subscription = collection.subscribe(selected, since=since)
+        return collection.subscribe(selected, since=since)
     except FutureRevision as error:
         raise errors.TooLargeResourceVersion(since, collection.revision) from error
-    with subscription:
-        if initial:
-            yield framer.present(collection.select(selected))
-            if options.initial_events and options.bookmarks:
-                yield framer.bookmark(since, INITIAL_EVENTS_END)
-        else:
-            yield b""
-        async for chunk in _live(call, subscription, options, framer):
-            yield chunk
 
 
-async def _live(
-    call: Call, subscription: Subscription, options: ListOptions, framer: frames.Framer
-) -> AsyncGenerator[bytes, None]:
-    """Changes until the watch's time is up; an idle watch that asked for bookmarks gets one now and then."""
-    loop = asyncio.get_running_loop()
-    config = call.services.config
-    lifetime = options.timeout_seconds or config.watch_seconds * (1 + call.services.chance.random())
-    deadline = loop.time() + lifetime
-    while (left := deadline - loop.time()) > 0:
-        batches = await subscription.next(min(left, config.bookmark_seconds))
-        if batches:
-            yield b"".join(map(framer.changes, batches))
-        elif options.bookmarks:
-            yield framer.bookmark(subscription.revision)
+def _first(
+    call: Call, selected: Selection, options: ListOptions, framer: frames.Framer, *, since: int
+) -> bytes:
+    """What is there, and the mark that it was all where the client asked for one."""
+    present = framer.present(call.resource.collection.select(selected))
+    if options.initial_events and options.bookmarks:
+        return present + framer.bookmark(since, INITIAL_EVENTS_END)
+    return present
