@@ -165,8 +165,14 @@ class SqliteStore:
         return await self._write(key, None, expected, history)
 
     async def compact(self, revision: int) -> None:
-        self._open()
+        database = self._open()
         self._ledger.compact(revision)
+        rows, compacted = self._ledger.take_garbage(_SWEEP_AT_ONCE), self._ledger.compacted
+        try:
+            await self._worker.call(lambda: database.sweep(rows, compacted))
+        except StoreFault:
+            self._ledger.return_garbage(rows)
+            raise
         self._sweep(_SWEEP_FROM)
 
     def statistics(self) -> dict[str, int]:
