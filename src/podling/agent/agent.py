@@ -180,7 +180,7 @@ class Agent(Service):
         found = machine.read(paths.root)
         whole = machine.capacity(found, config)
         facts = NodeFacts(
-            host_ips=(self.host.address(),),
+            host_ips=(config.address or self.host.address(),),
             allocatable=whole,
             memory=found.memory if config.memory is None else config.memory,
             resolv_conf=_resolv_conf(),

@@ -139,6 +139,15 @@ def save(layout: Layout, config: ClusterConfig) -> None:
     write_private(layout.config, json.dumps(dataclasses.asdict(config), indent=1).encode())
 
 
+def remember_port(layout: Layout, config: ClusterConfig, port: int) -> ClusterConfig:
+    """The settings with the port that the API server got, saved if that is news: clients keep finding it there."""
+    if config.port == port:
+        return config
+    kept = dataclasses.replace(config, port=port)
+    save(layout, kept)
+    return kept
+
+
 def write_private(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Write ``data`` to a temporary name, sync it, rename it: readers see all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

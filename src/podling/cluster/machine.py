@@ -1,5 +1,158 @@
-"""What this machine allows: which runtime a cluster gets, and what `podling doctor` has to say.
+"""Which runtime a cluster gets on this machine, and what one node of it is made of.
 
-A runtime is a row of ``RUNTIMES``: how to find out whether it works here, and how to make it for one node.  ``auto``
-takes the first row that works; a runtime that was asked for by name and does not work is an error, never a fallback.
+``RUNTIMES`` is the table: how to find out whether a runtime works here, and how to make it.  ``auto`` takes the first
+row that works; a runtime that was asked for by name and does not work is an error, never a fallback.
 """
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from podling.aio.clock import SystemClock
+from podling.network.host import Host
+from podling.network.naming import Names
+from podling.runtime.interface import Runtime
+
+from .config import ClusterConfig
+from .errors import Unprivileged
+from .layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a runtime needs: whether it is there, what is wrong, what its absence costs, how to get it."""
+
+    name: str
+    ok: bool
+    required: bool
+    detail: str = ""
+    cost: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeParts:
+    """The mechanisms of one node.  ``address`` is where the node is reached; ``network`` has ``destroy``."""
+
+    host: Host
+    network: Any
+    runtime: Runtime
+    images: Any
+    address: str
+    pod_cidr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeRow:
+    """A runtime: ``probe`` says what is missing (everything that is required must be there), ``make`` builds a node."""
+
+    probe: Callable[[Host], Awaitable[list[Finding]]]
+    make: Callable[[Layout, ClusterConfig, Host], NodeParts]
+
+
+def host_of(layout: Layout, config: ClusterConfig) -> Host:
+    """The node that lives in the main process: the machine's own network namespace, a cgroup and folder of its own."""
+    return Host("", f"podling/{layout.identity}/{config.node}", layout.node(config.node))
+
+
+def names_of(layout: Layout, config: ClusterConfig) -> Names:
+    return Names(layout.identity, config.node)
+
+
+def pod_cidr_of(config: ClusterConfig) -> str:
+    """The first /24 of the cluster's range."""
+    whole = ipaddress.IPv4Network(config.cluster_cidr)
+    return str(next(whole.subnets(new_prefix=max(24, whole.prefixlen))))
+
+
+async def _probe_oci(host: Host) -> list[Finding]:
+    from podling.network import probe as network
+    from podling.runtime.interface import Unavailable
+    from podling.runtime.oci.config import OciConfig, find_tools
+
+    try:
+        find_tools(OciConfig(state_dir=host.state_dir, cgroup_root=host.cgroup))
+        tools = Finding("container tools", ok=True, required=True, detail="conmon and crun or runc")
+    except Unavailable as error:
+        tools = Finding(
+            "container tools",
+            ok=False,
+            required=True,
+            detail=str(error),
+            cost="Pods run as plain processes",
+            remedy="apt-get install crun conmon",
+        )
+    found = await network.probe(host)
+    return [
+        tools,
+        *(Finding(one.name, one.ok, one.required, one.detail, one.cost, one.remedy) for one in found),
+    ]
+
+
+def _make_oci(layout: Layout, config: ClusterConfig, host: Host) -> NodeParts:
+    from podling.network.bridge import NodeNetwork, Ranges
+    from podling.runtime.images import ImageStore
+    from podling.runtime.oci import OciConfig, OciRuntime
+
+    cidr = pod_cidr_of(config)
+    network = NodeNetwork(
+        host, names_of(layout, config), ranges=Ranges(cidr, config.cluster_cidr, config.service_cidr)
+    )
+    images = ImageStore(layout.images)
+    settings = OciConfig(state_dir=host.state_dir / "runtime", cgroup_root=host.cgroup, host_netns=host.netns)
+    runtime = OciRuntime(settings, images=images, network=network)
+    return NodeParts(
+        host=host, network=network, runtime=runtime, images=images, address=network.gateway, pod_cidr=cidr
+    )
+
+
+async def _nothing_missing(host: Host) -> list[Finding]:
+    return []
+
+
+def _make_simulated(layout: Layout, config: ClusterConfig, host: Host) -> NodeParts:
+    from podling.network.addresses import AddressNetwork
+    from podling.runtime.simulated import SimulatedImages, SimulatedRuntime, World
+
+    cidr = pod_cidr_of(config)
+    network, images = AddressNetwork(cidr), SimulatedImages()
+    runtime = SimulatedRuntime(
+        World(clock=SystemClock(), random=random.Random()), network=network, images=images
+    )
+    return NodeParts(
+        host=host, network=network, runtime=runtime, images=images, address="127.0.0.1", pod_cidr=cidr
+    )
+
+
+RUNTIMES: dict[str, RuntimeRow] = {
+    "oci": RuntimeRow(probe=_probe_oci, make=_make_oci),
+    "simulated": RuntimeRow(probe=_nothing_missing, make=_make_simulated),
+}
+AUTO = ("oci",)
+
+
+async def choose(config: ClusterConfig, host: Host) -> tuple[str, str]:
+    """The runtime's name and why it is not the best one ("" if it is); ``Unprivileged`` if none works."""
+    if config.runtime != "auto":
+        lacking = await _lacking(config.runtime, host)
+        if lacking:
+            raise Unprivileged(
+                f"cannot use --runtime {config.runtime}: {lacking}; 'podling doctor' tells more"
+            )
+        return config.runtime, ""
+    reasons: list[str] = []
+    for name in AUTO:
+        lacking = await _lacking(name, host)
+        if not lacking:
+            return name, "; ".join(reasons)
+        reasons.append(f"not {name}: {lacking}")
+    raise Unprivileged(f"cannot run Pods here: {'; '.join(reasons)}; 'podling doctor' tells more")
+
+
+async def _lacking(name: str, host: Host) -> str:
+    findings = await RUNTIMES[name].probe(host)
+    return "; ".join(one.detail or one.name for one in findings if one.required and not one.ok)

@@ -13,6 +13,7 @@ import logging
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -71,8 +72,9 @@ async def _serve(layout: Layout, held: Claim, report: Report) -> None:
 
 async def _start(cluster: Cluster, ended: asyncio.Future[signal.Signals], report: Report) -> None:
     """Start, unless a signal comes first."""
-    starting = asyncio.ensure_future(cluster.start(report))
-    await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
+    starting = asyncio.create_task(cluster.start(report), name="cluster start")
+    either: set[asyncio.Future[Any]] = {starting, ended}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
         await asyncio.wait({starting})

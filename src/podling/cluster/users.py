@@ -6,8 +6,23 @@ from podling.apiserver.request import UserInfo
 
 AUTHENTICATED = "system:authenticated"
 
+API_SERVER = UserInfo("system:apiserver", groups=("system:masters", AUTHENTICATED))
 CONTROLLERS = UserInfo("system:kube-controller-manager", groups=(AUTHENTICATED,))
 SCHEDULER = UserInfo("system:kube-scheduler", groups=(AUTHENTICATED,))
+
+
+_ACCOUNTS = {
+    "pod-garbage-collector-controller": "pod-garbage-collector",
+    "root-ca-certificate-publisher-controller": "root-ca-cert-publisher",
+    "serviceaccount-controller": "service-account-controller",
+}
+"""Controllers whose ServiceAccount is called otherwise than they are (upstream's names)."""
+
+
+def controller(name: str) -> UserInfo:
+    """One controller, as the ServiceAccount that upstream gives it."""
+    groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system", AUTHENTICATED)
+    return UserInfo(f"system:serviceaccount:kube-system:{_ACCOUNTS.get(name, name)}", groups=groups)
 
 
 def node(name: str) -> UserInfo:

@@ -1,0 +1,256 @@
+"""All parts of a cluster in one process: made from the settings, started in the order of a table, stopped in reverse.
+
+``PARTS`` is that table.  Each row's function makes its part, starts it, puts its end on the stack, and returns a
+remark for the user.  Parts meet only through the API: each has a client of its own, as the user it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import functools
+import logging
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+from podling.agent.agent import Agent
+from podling.agent.config import AgentConfig
+from podling.agent.server.access import administrators_only
+from podling.agent.server.server import KubeletServer
+from podling.aio.clock import SystemClock
+from podling.apiserver.config import Config as ApiConfig
+from podling.apiserver.config import TlsFiles
+from podling.apiserver.request import UserInfo
+from podling.apiserver.server import ApiServer
+from podling.apiserver.tls import server_context
+from podling.client import Client, kubeconfig_edit
+from podling.client.events import EventRecorder
+from podling.client.informers import Informers
+from podling.controllers.loop import Controllers
+from podling.controllers.reconcile import Context
+from podling.controllers.registry import CONTROLLERS
+from podling.controllers.settings import ControllerSettings
+from podling.scheduler import Scheduler
+from podling.store.sqlite import SqliteStore
+
+from . import access, machine, pki, users
+from . import config as settings
+from .claim import Holder
+from .config import ClusterConfig, write_private
+from .dialer import KubeletDialer
+from .inprocess import InProcessTransport
+from .layout import Layout
+from .machine import NodeParts
+from .ports import LOOPBACK, listen_locally
+from .progress import Report, Step
+
+log = logging.getLogger(__name__)
+
+
+class Cluster:
+    """One cluster's parts.  ``start`` once, ``stop`` once, also after a start that failed half-way."""
+
+    def __init__(self, layout: Layout, config: ClusterConfig) -> None:
+        self.layout = layout
+        self.config = config
+        self._clock = SystemClock()
+        self._chance = random.Random()
+        self._stack = AsyncExitStack()
+        self._since = time.time()
+        self._runtime = ""
+        self._runtime_note = ""
+        self._agent: Agent | None = None
+
+    async def start(self, report: Report) -> None:
+        """Start every part in order; each is reported with the time that it took."""
+        for part in PARTS:
+            begun = time.perf_counter()
+            detail = await part(self)
+            name = (part.__doc__ or "").partition(".")[0]
+            report(
+                Step(
+                    name=name, seconds=time.perf_counter() - begun, detail=detail, warning=self._warning(part)
+                )
+            )
+
+    async def stop(self, *, keep_pods: bool) -> None:
+        """Stop every part in reverse order; unless ``keep_pods``, the Pods' containers end first, within their grace."""
+        if self._agent is not None:
+            await self._agent.stop(keep_pods=keep_pods)
+        await self._stack.aclose()
+
+    def holder(self, phase: str) -> Holder:
+        """What the lock file says of this cluster."""
+        return Holder(os.getpid(), phase, self._url, self._runtime, self._runtime_note, self._since)
+
+    @property
+    def _url(self) -> str:
+        return f"https://{LOOPBACK}:{self.config.port}"
+
+    def _warning(self, part: PartStart) -> str:
+        return self._runtime_note if part is Cluster._choose else ""
+
+    def _client(self, user: UserInfo) -> Client:
+        """A client in the name of ``user``, straight into the API server."""
+        name = user.name.rpartition(":")[2]
+        return Client(
+            InProcessTransport(self._server, user), user_agent=f"podling/{name}", field_manager=name
+        )
+
+    async def _choose(self) -> str:
+        """runtime. The best one that works on this machine, or the one that was asked for."""
+        host = machine.host_of(self.layout, self.config)
+        self._runtime, self._runtime_note = await machine.choose(self.config, host)
+        self._node = machine.RUNTIMES[self._runtime].make(self.layout, self.config, host)
+        return self._runtime
+
+    async def _make_certificates(self) -> str:
+        """certificates. Made once, renewed when they must be."""
+        await asyncio.to_thread(self._certificates)
+        return ""
+
+    def _certificates(self) -> None:
+        authority = pki.Pki(self.layout.pki, now=datetime.datetime.now(datetime.UTC))
+        address = self._node.address
+        service_ip = str(ApiConfig(service_cidr=self.config.service_cidr).service_network()[1])
+        authority.ensure_authority()
+        authority.ensure("admin", pki.ADMIN)
+        authority.ensure("apiserver-kubelet-client", pki.KUBELET_CLIENT)
+        server = pki.api_server(service_ip=service_ip, addresses=[address], domain=self.config.cluster_domain)
+        authority.ensure("apiserver", server)
+        authority.ensure(f"kubelet-{self.config.node}", pki.node_server(self.config.node, address))
+
+    async def _start_store(self) -> str:
+        """store. SQLite; an acknowledged write is on disk."""
+        self._store = SqliteStore(self.layout.store)
+        await self._store.start()
+        self._stack.push_async_callback(self._store.close)
+        return ""
+
+    async def _start_api_server(self) -> str:
+        """API server. HTTPS on loopback, and on the node's own address for its Pods."""
+        ca = (self.layout.pki / "ca.crt").read_bytes()
+        listening = listen_locally(self.config.port)
+        self.config = settings.remember_port(self.layout, self.config, listening.getsockname()[1])
+        self._dialer = KubeletDialer(self.layout)
+        config = ApiConfig(
+            service_account_issuer=f"https://kubernetes.default.svc.{self.config.cluster_domain}",
+            service_account_key=(self.layout.pki / "sa.key").read_bytes(),
+            client_ca=ca,
+            cluster_ca=ca,
+            service_cidr=self.config.service_cidr,
+            advertise_address=self._node.address,
+            advertise_port=self.config.port,
+        )
+        self._server = ApiServer(
+            config, store=self._store, clock=self._clock, random=self._chance, dial=self._dialer
+        )
+        await self._server.start()
+        self._stack.push_async_callback(self._server.close)
+        self._dialer.client = self._client(users.API_SERVER)
+        self._stack.push_async_callback(self._dialer.close)
+        self._tls = server_context(self._tls_files("apiserver"), client_ca=ca)
+        await self._server.listen(listening, self._tls)
+        entry = access.administrator(self.layout, self.config, server=self._url)
+        write_private(self.layout.kubeconfig, kubeconfig_edit.render(entry))
+        return self._url
+
+    async def _start_controllers(self) -> str:
+        """controllers. Each in its own name."""
+        informers = await self._informers(users.CONTROLLERS)
+        clients = functools.lru_cache(maxsize=None)(lambda name: self._client(users.controller(name)))
+        root_ca = (self.layout.pki / "ca.crt").read_text()
+        context = Context(
+            clients=clients,
+            informers=informers,
+            clock=self._clock,
+            random=self._chance,
+            settings=ControllerSettings(root_ca=root_ca),
+        )
+        controllers = Controllers(context, CONTROLLERS)
+        await controllers.start()
+        self._stack.push_async_callback(controllers.stop)
+        return f"{len(CONTROLLERS)} of them"
+
+    async def _start_scheduler(self) -> str:
+        """scheduler. Filters and scores all nodes at once."""
+        informers = await self._informers(users.SCHEDULER)
+        client = self._client(users.SCHEDULER)
+        events = EventRecorder(client, component="default-scheduler", clock=self._clock)
+        await events.start()
+        self._stack.push_async_callback(events.stop)
+        scheduler = Scheduler(client, informers, events, chance=self._chance)
+        await scheduler.start()
+        self._stack.push_async_callback(scheduler.stop)
+        return ""
+
+    async def _start_network(self) -> str:
+        """network. The node's bridge, and routes that keep the ranges at home."""
+        start = getattr(self._node.network, "start", None)
+        if start is None:
+            return "loopback addresses"
+        await start()
+        self._stack.push_async_callback(self._node.network.close)
+        reachable = self._node.host.listen(self._node.address, self.config.port)
+        await self._server.listen(reachable, self._tls)
+        return self._node.pod_cidr
+
+    async def _start_node(self) -> str:
+        """node. Registered and Ready."""
+        node, name = self._node, self.config.node
+        start_images = getattr(node.images, "start", None)
+        if start_images is not None:
+            await start_images()
+        listening = node.host.listen(node.address, 0)
+        config = AgentConfig(
+            node_name=name,
+            address=node.address,
+            cluster_domain=self.config.cluster_domain,
+            pod_cidrs=(node.pod_cidr,),
+        )
+        agent = Agent(
+            config,
+            host=node.host,
+            client=self._client(users.node(name)),
+            runtime=node.runtime,
+            images=node.images,
+            clock=self._clock,
+            random=self._chance,
+        )
+        agent.port = listening.getsockname()[1]
+        await agent.start()
+        self._agent = agent
+        endpoints = KubeletServer(agent.kit, agent.pods, authorize=administrators_only)
+        ca = (self.layout.pki / "ca.crt").read_bytes()
+        await endpoints.listen(listening, server_context(self._tls_files(f"kubelet-{name}"), client_ca=ca))
+        self._stack.push_async_callback(endpoints.close)
+        return name
+
+    async def _informers(self, user: UserInfo) -> Informers:
+        informers = Informers(self._client(user), random=self._chance)
+        await informers.start()
+        self._stack.push_async_callback(informers.stop)
+        return informers
+
+    def _tls_files(self, name: str) -> TlsFiles:
+        return TlsFiles(certificate=self.layout.pki / f"{name}.crt", key=self.layout.pki / f"{name}.key")
+
+    _node: NodeParts
+    _server: ApiServer
+
+
+PartStart = Callable[[Cluster], Awaitable[str]]
+
+PARTS: tuple[PartStart, ...] = (
+    Cluster._choose,
+    Cluster._make_certificates,
+    Cluster._start_store,
+    Cluster._start_api_server,
+    Cluster._start_controllers,
+    Cluster._start_scheduler,
+    Cluster._start_network,
+    Cluster._start_node,
+)

@@ -1,0 +1,66 @@
+"""How the API server reaches a node's agent: HTTPS to the address and port that the Node object names, as upstream does."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from podling.api import errors, kinds
+from podling.api.types import core_v1
+from podling.apiserver.call import NodeConnection
+from podling.client import Client
+
+from .layout import Layout
+
+if TYPE_CHECKING:
+    import aiohttp
+
+
+@dataclass(slots=True)
+class KubeletConnection:
+    """Where one agent is, and a session that it trusts."""
+
+    base_url: str
+    session: Any
+
+
+class KubeletDialer:
+    """Finds agents through ``client``, which is set once the API server exists; ``close`` ends all connections."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._session: aiohttp.ClientSession | None = None
+        self.client: Client | None = None
+
+    async def connect(self, node_name: str) -> NodeConnection:
+        """The agent of a node; raises NotFound or ServiceUnavailable in words for the user."""
+        if self.client is None:
+            raise errors.ServiceUnavailable("the API server is starting")
+        node = await self.client.resource(core_v1.Node).get(node_name)
+        status = node.status or core_v1.NodeStatus()
+        addresses = {one.type: one.address for one in status.addresses or ()}
+        endpoint = status.daemon_endpoints.kubelet_endpoint if status.daemon_endpoints else None
+        if endpoint is None or not endpoint.port or "InternalIP" not in addresses:
+            raise errors.ServiceUnavailable(
+                f'{kinds.NODE.plural} "{node_name}" does not say where its agent listens'
+            )
+        return KubeletConnection(f"https://{addresses['InternalIP']}:{endpoint.port}", self._open())
+
+    async def close(self) -> None:
+        """Drop all connections.  Safe to repeat."""
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            import aiohttp
+
+            pki = self._layout.pki
+            tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
+            tls.load_cert_chain(pki / "apiserver-kubelet-client.crt", pki / "apiserver-kubelet-client.key")
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=tls, limit=0), timeout=aiohttp.ClientTimeout(total=None)
+            )
+        return self._session
