@@ -37,7 +37,7 @@ check: setup-dev ## Format, lint, types, layers and the laws of the house
 	@$(BIN)/ruff format --check --quiet src tests tools bench || { echo "formatting differs: run 'make format'"; exit 1; }
 	@$(BIN)/ruff check --quiet src tests tools bench
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-timing >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
+	@$(BIN)/lint-imports >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
 	@$(PY) -m pytest -q tests/unit/laws
 
 format: setup-dev ## Format the sources

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import uvloop
+
 from podling.runtime import linux
 from podling.runtime.images import ImageStore
 from podling.runtime.interface import ContainerConfig, SandboxConfig
@@ -84,7 +85,9 @@ async def main() -> None:
         )
         runtime = OciRuntime(config, images=images, network=LoopbackNetwork())
         started, _ = await timed(runtime.start())
-        print(f"runtime start               {started * 1000:7.1f} ms ({runtime.info().name} {runtime.info().version})")
+        print(
+            f"runtime start               {started * 1000:7.1f} ms ({runtime.info().name} {runtime.info().version})"
+        )
         first, (sandbox, _) = await timed(pod(runtime, image.id, 0))
         print(f"first Pod                   {first * 1000:7.1f} ms")
         await gone(runtime, sandbox)
@@ -101,7 +104,9 @@ async def main() -> None:
                 asyncio.gather(*(pod(runtime, image.id, n) for n in range(options.at_once)))
             )
             ended, _ = await timed(asyncio.gather(*(gone(runtime, s) for s, _ in pods)))
-            print(f"{options.at_once} at once                 {seconds * 1000:7.0f} ms   tear-down {ended * 1000:7.0f} ms")
+            print(
+                f"{options.at_once} at once                 {seconds * 1000:7.0f} ms   tear-down {ended * 1000:7.0f} ms"
+            )
         exec_times = []
         sandbox, container = await pod(runtime, image.id, 0)
         for _ in range(20):

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 30.0
+SIMULATED = "simulated"
 _RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 
 
@@ -136,7 +137,8 @@ class Agent(Service):
         await super().stop(drain_seconds=drain_seconds)
 
     async def _start(self) -> None:
-        places.prepare(Paths(self.host.state_dir))  # before the runtime looks at what is mounted
+        # before the runtime looks at what is mounted; simulated containers see no mounts
+        places.prepare(Paths(self.host.state_dir), mounting=self.runtime.info().name != SIMULATED)
         await self.runtime.start()
         await self._recorder.start()
         kit = self._kit = self._assemble()
@@ -240,7 +242,7 @@ class Agent(Service):
 
 
 def _probers(runtime: Runtime, info: RuntimeInfo, host: Host, http: HttpProber) -> Mapping[str, Prober]:
-    if info.name == "simulated":
+    if info.name == SIMULATED:
         scripted = ScriptedProber(runtime)
         return {"exec": ExecProber(runtime), "http_get": scripted, "tcp_socket": scripted, "grpc": scripted}
     return {"exec": ExecProber(runtime), "http_get": http, "tcp_socket": TcpProber(host)}

@@ -12,7 +12,6 @@ class AgentConfig:
 
     node_name        name of the Node object; also the agent's user is ``system:node:<node_name>``.
     address          the node's InternalIP; "" = the one it would speak to the outside with.
-    address          where the node is reached; "" = the address it would speak to the outside with.
     kubelet_version  what nodeInfo says; the API level that this agent follows.
     cluster_domain   DNS suffix of the cluster.
     cluster_dns      addresses of the cluster's DNS; empty until there is one: then Pods get the node's resolv.conf.
@@ -30,7 +29,6 @@ class AgentConfig:
     """
 
     node_name: str
-    address: str = ""
     address: str = ""
     kubelet_version: str = "v1.37.0"
     cluster_domain: str = "cluster.local"

@@ -127,7 +127,7 @@ class Pods:
             try:
                 await worker.run()
                 break
-            except Exception:
+            except Exception:  # a fault in the agent itself must cost this Pod a moment, not its life
                 delay = streak.fail(asyncio.get_running_loop().time(), self._kit.random)
                 log.exception("the worker of Pod %s failed, another takes over in %.2g s", uid, delay)
                 await asyncio.sleep(delay)

@@ -39,6 +39,7 @@ class PodWorker:
         self._kit = kit
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
+        self._gone = asyncio.Event()
         self._busy: dict[str, Action] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tasks = Tasks(f"pod {self.memory.namespace}/{self.memory.name}")
@@ -91,6 +92,7 @@ class PodWorker:
                 self._apply(self.plan)
                 if self.plan.gone:
                     await self._forget()
+                    self._gone.set()
                     return
                 await self._sleep(self.plan.wake_at)
         finally:
@@ -104,6 +106,16 @@ class PodWorker:
         self.wake()
         await self._settled.wait()
         await self.writer.wait_idle()
+
+    async def wait_idle(self) -> None:
+        """Wait until nothing is under way for the Pod and what its status says has been written."""
+        while self._busy or self._wake.is_set() or not self.writer.is_told(self.memory.status):
+            await asyncio.wait([*self._running.values()]) if self._running else await asyncio.sleep(0)
+            await self.writer.wait_idle()
+
+    async def wait_gone(self) -> None:
+        """Wait until nothing of the Pod is left, neither here nor in the API."""
+        await self._gone.wait()
 
     def statistics(self) -> dict[str, object]:
         return {

@@ -125,7 +125,7 @@ async def supervise(
     while True:
         try:
             await work()
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is told and the work tried again
             delay = streak.fail(loop.time(), random)
             log.warning("%s failed, again in %.3g s: %s", name, delay, error, exc_info=error)
             await asyncio.sleep(delay)

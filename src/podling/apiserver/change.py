@@ -25,9 +25,6 @@ from .call import Call
 from .options import WriteOptions
 from .validation import metadata
 
-ATTEMPTS = 100
-"""Tries of one that has its turn; it loses only to first tries of others."""
-
 Make = Callable[[Object, bytes], Object]
 """The new object from the old one, which it must not change, and the old one's stored bytes."""
 
@@ -64,15 +61,13 @@ async def change(
     """Change the object the request names (or `name`); raises NotFound, Conflict, Invalid or what admission says."""
     name = name or call.info.name
     try:
-        return await _attempt(call, make, name, options=options, scope=scope)
+        return await call.services.turns.insist(
+            lambda: _attempt(call, make, name, options=options, scope=scope)
+        )
     except Mismatch as lost:
-        async with call.services.turns.of(lost.key):
-            for _ in range(ATTEMPTS):
-                try:
-                    return await _attempt(call, make, name, options=options, scope=scope)
-                except Mismatch:
-                    continue
-    raise errors.Conflict(call.resource.kind, name)
+        if not lost.revision:
+            raise errors.NotFound(call.resource.kind, name) from lost
+        raise errors.Conflict(call.resource.kind, name) from lost
 
 
 async def _attempt(call: Call, make: Make, name: str, *, options: WriteOptions, scope: Scope) -> Outcome:
@@ -102,7 +97,7 @@ async def _commit(
     new.metadata.resource_version = None
     if removal.is_finished(call, new, old):
         return Outcome(await removal.vanish(call, entry, new, dry_run=options.dry_run))
-    if codec.semantic_equal(new.body, _unversioned(old).body):
+    if _means_the_same(new, old):
         return Outcome(entry.value)
     data = codec.encode(new)
     if options.dry_run:
@@ -188,6 +183,12 @@ def raise_faults(call: Call, obj: Object, faults: Iterable[field.FieldError]) ->
         raise errors.Invalid(call.resource.storage, obj.name, found)
 
 
-def _unversioned(obj: Object) -> Object:
-    obj.metadata.resource_version = None
-    return obj
+def _means_the_same(new: Object, old: Object) -> bool:
+    """Whether a change is none; who is said to own fields counts only if it was taken off altogether."""
+    given, had = new.metadata.managed_fields, old.metadata.managed_fields
+    if had and not given:
+        return False
+    new.metadata.managed_fields, old.metadata.resource_version = had, None
+    same = codec.semantic_equal(new.body, old.body)
+    new.metadata.managed_fields = given
+    return same

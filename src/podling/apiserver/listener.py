@@ -19,7 +19,7 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from email.utils import formatdate
 from functools import lru_cache
@@ -32,7 +32,7 @@ from multidict import CIMultiDict
 
 from podling.api import codec, errors
 
-from .request import Query, Request, Response, Upgrade
+from .request import Chunks, Query, Request, Response, Upgrade
 
 Handle = Callable[[Request], Awaitable[Response]]
 
@@ -224,7 +224,7 @@ async def _large(
 
 
 async def _stream(
-    wire: web.BaseRequest, status: int, headers: CIMultiDict[str], body: AsyncGenerator[bytes, None]
+    wire: web.BaseRequest, status: int, headers: CIMultiDict[str], body: Chunks
 ) -> web.StreamResponse:
     answer = web.StreamResponse(status=status, headers=headers)
     answer.enable_chunked_encoding()

@@ -60,7 +60,7 @@ class Pipeline:
             seconds = self._services.config.request_seconds
             why = f"request did not complete within requested timeout - context deadline exceeded ({seconds:.0f}s)"
             response = render.failure(request, errors.Timeout(why))
-        except Exception as error:
+        except Exception as error:  # the outermost boundary: nothing above could answer
             log.exception("%s %s failed", request.method, request.path, exc_info=error)
             response = render.failure(request, errors.InternalError(f"{type(error).__name__}: {error}"))
         self._finish(request, response, asyncio.get_running_loop().time() - started)

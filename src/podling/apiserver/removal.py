@@ -19,9 +19,6 @@ from .admission import Operation
 from .call import Call
 from .validation.metadata import FOREGROUND, ORPHAN
 
-ATTEMPTS = 100
-"""Tries of one that has its turn; see `turns`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Removed:
@@ -35,15 +32,11 @@ class Removed:
 async def delete(call: Call, name: str, options: meta_v1.DeleteOptions) -> Removed:
     """Delete or mark an object; raises NotFound, Conflict (preconditions) or what admission says."""
     try:
-        return await _attempt(call, name, options)
+        return await call.services.turns.insist(lambda: _attempt(call, name, options))
     except Mismatch as lost:
-        async with call.services.turns.of(lost.key):
-            for _ in range(ATTEMPTS):
-                try:
-                    return await _attempt(call, name, options)
-                except Mismatch:
-                    continue
-    raise errors.Conflict(call.resource.kind, name)
+        if not lost.revision:
+            raise errors.NotFound(call.resource.kind, name) from lost
+        raise errors.Conflict(call.resource.kind, name) from lost
 
 
 async def _attempt(call: Call, name: str, options: meta_v1.DeleteOptions) -> Removed:

@@ -173,5 +173,8 @@ def _gzip(body: bytes) -> bytes:
 
 
 def _is_near(remote: str) -> bool:
-    """Whether a client is on this machine: on a loopback address, or in this very process ("")."""
-    return not remote or ipaddress.ip_address(remote.partition("%")[0]).is_loopback
+    """Whether a client is on this machine: on a loopback address, or in this very process (no address)."""
+    try:
+        return ipaddress.ip_address(remote.partition("%")[0]).is_loopback
+    except ValueError:
+        return True

@@ -10,7 +10,7 @@ It decides the vocabulary (who asks, what is asked, how an answer may look) and 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import parse_qsl
@@ -118,7 +118,18 @@ class Request:
     warnings: list[str] = field(default_factory=list)
 
 
-Body = bytes | AsyncGenerator[bytes, None] | Upgrade
+class Chunks(Protocol):
+    """A body that comes piece by piece; whoever reads it closes it."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def __anext__(self) -> Awaitable[bytes]: ...
+
+    async def aclose(self) -> None:
+        """Give back what the stream holds; safe to repeat."""
+
+
+Body = bytes | Chunks | Upgrade
 
 
 @dataclass(slots=True)

@@ -152,7 +152,7 @@ class ApiServer(Service):
             tokens=tokens,
             dial=dial,
             admission=Admission(world),
-            turns=Turns(),
+            turns=Turns(self.cache),
             closing=asyncio.Event(),
         )
 

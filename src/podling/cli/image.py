@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -36,7 +36,7 @@ def list_images(data_dir: options.DataDir = None, output: options.Output = "text
             ]
         )
         return
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (tag, image.id.partition(":")[2][:12], f"{image.size / 1e6:.1f} MB")
         for image in images
         for tag in image.repo_tags or ("<none>",)
@@ -72,15 +72,15 @@ def remove(
 ) -> None:
     """Remove images that no container uses."""
 
-    async def remove_all(store: object) -> None:
+    async def remove_all(store: Any) -> None:
         for reference in references:
-            await store.remove(reference)  # type: ignore[attr-defined]
+            await store.remove(reference)
             screen.tick(f"{reference} removed")
 
     _with_store(data_dir, remove_all)
 
 
-def _with_store(data_dir: Path | None, work: Callable[[ImageStore], Awaitable[T]]) -> T:
+def _with_store(data_dir: Path | None, work: Callable[[Any], Awaitable[T]]) -> T:
     from podling.runtime import images
 
     async def session() -> T:

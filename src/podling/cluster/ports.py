@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 from pathlib import Path
@@ -47,13 +48,17 @@ def _owner(port: int) -> str:
     """Who listens on a local TCP port, as far as this process may see."""
     inode = _listening_inode(port)
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            links = [str(link.readlink()) for link in (process / "fd").iterdir()] if inode else []
-            if f"socket:[{inode}]" in links:
+        with contextlib.suppress(OSError):
+            if inode and any(_is_socket(link, inode) for link in (process / "fd").iterdir()):
                 return f"process {process.name} ({(process / 'comm').read_text().strip()})"
-        except OSError:
-            continue
     return "another process"
+
+
+def _is_socket(descriptor: Path, inode: str) -> bool:
+    try:
+        return str(descriptor.readlink()) == f"socket:[{inode}]"
+    except FileNotFoundError:
+        return False
 
 
 def _listening_inode(port: int) -> str:

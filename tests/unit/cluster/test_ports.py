@@ -12,7 +12,9 @@ from podling.cluster.ports import listen_locally
 def test_a_taken_port_names_its_owner() -> None:
     with listen_locally(0) as first:
         port = first.getsockname()[1]
-        with pytest.raises(PortTaken, match=rf"127.0.0.1:{port}: process {os.getpid()} \(.*\) has it; choose another"):
+        with pytest.raises(
+            PortTaken, match=rf"127.0.0.1:{port}: process {os.getpid()} \(.*\) has it; choose another"
+        ):
             listen_locally(port)
 
 

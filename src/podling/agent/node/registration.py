@@ -94,9 +94,8 @@ class NodeObject:
                 return
 
     async def run(self, tasks: Tasks) -> None:
-        """Tell that the node is ready and keep its object true until cancelled."""
+        """Renew the lease and keep the object true until cancelled."""
         tasks.start(self._heartbeat.run(), name="lease")
-        await self.write()
         while True:
             try:
                 async with asyncio.timeout(self._config.status_seconds):

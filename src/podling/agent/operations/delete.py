@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 
 from podling.agent.kit import Kit
 from podling.agent.podmemory import OTHER, Memory
@@ -16,7 +17,10 @@ log = logging.getLogger(__name__)
 
 
 async def delete(kit: Kit, memory: Memory, _: DeleteObject) -> None:
-    """The UID goes with it: a namesake made meanwhile stays."""
+    """Logs first, then the object.  The UID goes with it: a namesake made meanwhile stays."""
+    logs = kit.paths.logs(memory.pod)
+    if logs.exists():
+        await asyncio.to_thread(shutil.rmtree, logs)
     pods = kit.client.resource(core_v1.Pod)
     try:
         await pods.delete(memory.name, namespace=memory.namespace, grace_period_seconds=0, uid=memory.uid)

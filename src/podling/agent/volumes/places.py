@@ -16,11 +16,13 @@ from podling.runtime import linux
 log = logging.getLogger(__name__)
 
 
-def prepare(paths: Paths) -> None:
-    """Idempotent; mounts of an earlier process are kept."""
+def prepare(paths: Paths, *, mounting: bool) -> None:
+    """Idempotent; mounts of an earlier process are kept.  Without ``mounting`` only the folders are made."""
     for folder in (paths.root, paths.pods, paths.memory):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths.all_logs.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not mounting:
+        return
     try:
         _share(paths.pods)
         if not paths.memory.is_mount():
@@ -29,6 +31,13 @@ def prepare(paths: Paths) -> None:
         log.info(
             "nothing can be mounted below %s, secrets of Pods are kept on its disk: %s", paths.root, error
         )
+
+
+def release(paths: Paths) -> None:
+    """Unmount everything below the node's folder, innermost first: for a node that is deleted, its Pods gone."""
+    inside = [path for path in _mount_points() if path.is_relative_to(paths.root)]
+    for path in sorted(inside, key=lambda path: -len(path.parts)):
+        linux.unmount(str(path))
 
 
 def _share(folder: Path) -> None:
@@ -41,8 +50,15 @@ def _share(folder: Path) -> None:
 
 def _options(folder: Path) -> str | None:
     """How ``folder`` is mounted; None if it is no mount point."""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        fields = line.split(" ")
+    for fields in _mountinfo():
         if fields[4] == str(folder):
             return " ".join(fields[6 : fields.index("-")])
     return None
+
+
+def _mount_points() -> list[Path]:
+    return [Path(fields[4]) for fields in _mountinfo()]
+
+
+def _mountinfo() -> list[list[str]]:
+    return [line.split(" ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]

@@ -13,7 +13,7 @@ A watch that cannot go on says why in a last event of type ERROR: 410 when the p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 
 from podling.api import errors
 from podling.apiserver import negotiate, revisions, selection
@@ -37,7 +37,34 @@ async def serve(call: Call) -> Response:
     framer = frames.of(call, form)
     if options.resource_version not in ("", "0"):
         revisions.parse(options.resource_version)
-    return Response(200, _events(call, selected, options, framer))
+    return Response(200, await _Begun.of(_events(call, selected, options, framer)))
+
+
+class _Begun:
+    """A stream whose first piece is there already: whoever has the response misses nothing from then on."""
+
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None]) -> None:
+        self._first: bytes | None = first
+        self._rest = rest
+
+    @classmethod
+    async def of(cls, stream: AsyncGenerator[bytes, None]) -> _Begun:
+        return cls(await anext(stream, b""), stream)
+
+    def __aiter__(self) -> _Begun:
+        return self
+
+    def __anext__(self) -> Awaitable[bytes]:
+        if self._first is not None:
+            return self._take()
+        return self._rest.__anext__()
+
+    async def _take(self) -> bytes:
+        first, self._first = self._first, None
+        return first or b""
+
+    async def aclose(self) -> None:
+        await self._rest.aclose()
 
 
 async def _events(

@@ -73,6 +73,7 @@ class Containers:
             image = self.context.images.rootfs(config.image)
         except NotFound as error:
             raise ImageFault(str(error)) from error
+        self.context.warmth.kindle_nowait()
         container_id = secrets.token_hex(32)
         folder = self.context.config.containers / container_id
         record = _record(container_id, box, config, image)
@@ -108,6 +109,7 @@ class Containers:
 
     async def _launch(self, cell: Cell) -> None:
         config, launcher = cell.record.config, self.context.launcher
+        self.context.warmth.kindle_nowait()
         pid = await launcher.create(
             cell.id,
             cell.folder,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from podling.runtime.cgroups import CgroupTree
+from podling.runtime.cgroups import CgroupTree, Warmth
 from podling.runtime.events import EventHub
 from podling.runtime.images import ImageStore
 from podling.runtime.interface import SandboxNetwork
@@ -38,5 +38,6 @@ class Context:
     events: EventHub
     starting: asyncio.Semaphore
     space: MountSpace
+    warmth: Warmth
     capabilities: frozenset[str] = field(default_factory=available)
     limits: ProcessLimits = field(default_factory=ProcessLimits.read)

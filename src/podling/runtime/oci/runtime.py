@@ -99,6 +99,7 @@ class OciRuntime:
             events=self._events,
             starting=asyncio.Semaphore(config.at_once),
             space=space,
+            warmth=cgroups.Warmth(layout),
         )
         self._sandboxes = Sandboxes(context, Pause(config, program, self._workers, tree))
         self._containers = Containers(context)
@@ -110,6 +111,7 @@ class OciRuntime:
         """Let go; containers run on.  With no sandbox left, nothing of ours stays mounted either."""
         await self._containers.close()
         await asyncio.to_thread(self._workers.close)
+        await asyncio.to_thread(self._context.warmth.close)
         self._space.close()
         if not self._sandboxes.boxes and not self._containers.cells:
             await asyncio.to_thread(_leave_nothing, self._config, self._context.supervisors)

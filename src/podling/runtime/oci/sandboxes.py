@@ -212,6 +212,8 @@ def _make(context: Context, box: Box) -> None:
     config, folder = box.config, box.folder
     folder.mkdir(mode=0o711)
     records.save(folder / "sandbox.json", box.record)
+    context.tree.make(group(config), config.resources)
+    context.warmth.kindle_nowait()  # holds up other work on groups, hence after it
     namespaces.make(folder / "ns", box.own_kinds, hostname=config.hostname, sysctls=config.sysctls)
     if "ipc" in box.own_kinds:
         (folder / "shm").mkdir()
@@ -219,7 +221,6 @@ def _make(context: Context, box: Box) -> None:
         linux.mount("shm", str(folder / "shm"), "tmpfs", flags, _SHM_OPTIONS)
     (folder / "resolv.conf").write_text(resolv_conf(config.dns))
     (folder / "hostname").write_text(f"{config.hostname}\n")
-    context.tree.make(group(config), config.resources)
 
 
 def _stop(box: Box) -> None:

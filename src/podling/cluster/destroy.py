@@ -1,0 +1,47 @@
+"""Removing everything that a cluster made on this machine, whether it is up, was killed, or never finished starting."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+from podling.runtime.interface import Unavailable
+
+from . import config as settings
+from . import machine
+from .claim import claim
+from .layout import Layout
+
+
+def run(layout: Layout) -> None:
+    """Remove the Pods' processes, mounts, network and cgroups, then the cluster's folder.  Safe to repeat.
+
+    Raises ``AlreadyRunning`` while a process has the cluster.
+    """
+    with claim(layout):
+        config = settings.load(layout)
+        if config is not None:
+            for name in machine.RUNTIMES:
+                asyncio.run(_remove_node(layout, config, name))
+        shutil.rmtree(layout.cluster)
+
+
+async def _remove_node(layout: Layout, config: settings.ClusterConfig, runtime: str) -> None:
+    """What the node's runtime and network of one sort left; nothing where that sort never ran here."""
+    host = machine.host_of(layout, config)
+    if not host.state_dir.exists():
+        return
+    parts = machine.RUNTIMES[runtime].make(layout, config, host)
+    network_start = getattr(parts.network, "start", None)
+    try:
+        if network_start is not None:
+            await network_start()
+        await parts.runtime.start()
+    except Unavailable:
+        return
+    for sandbox in await parts.runtime.list_sandboxes():
+        await parts.runtime.remove_sandbox(sandbox.id)
+    await parts.runtime.close()
+    destroy = getattr(parts.network, "destroy", None)
+    if destroy is not None:
+        await destroy()
