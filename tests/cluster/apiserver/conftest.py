@@ -1,0 +1,212 @@
+"""An API server on the memory store, spoken to through its one entry."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from podling.apiserver.config import Config
+from podling.apiserver.request import Query, Request, Response, UserInfo
+from podling.apiserver.server import ApiServer
+from podling.store.memory import MemoryStore
+
+ADMIN = UserInfo("admin", groups=("system:masters", "system:authenticated"))
+EPOCH = 1_700_000_000.0
+MERGE = "application/merge-patch+json"
+
+
+class Watch:
+    """A wall clock that stands still until it is set forward."""
+
+    def __init__(self) -> None:
+        self.time = EPOCH
+
+    def now(self) -> float:
+        return self.time
+
+
+class NoNodes:
+    """A dialer in a world without nodes."""
+
+    async def connect(self, node_name: str) -> Any:
+        raise AssertionError(f"nobody should ask for node {node_name}")
+
+
+class Answer:
+    """A response, read."""
+
+    def __init__(self, response: Response) -> None:
+        assert isinstance(response.body, bytes)
+        self.status = response.status
+        self.headers = response.headers
+        self.content_type = response.content_type
+        self.text = response.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def message(self) -> str:
+        return str(self.json["message"])
+
+    @property
+    def revision(self) -> str:
+        return str(self.json["metadata"]["resourceVersion"])
+
+
+class Stream:
+    """A watch, one event at a time."""
+
+    def __init__(self, response: Response) -> None:
+        assert response.status == 200, response.body
+        self._chunks: Any = response.body
+        self._lines: list[str] = []
+
+    async def next(self) -> tuple[str, Any]:
+        async with asyncio.timeout(5):
+            return await self._next()
+
+    async def _next(self) -> tuple[str, Any]:
+        while not self._lines:
+            self._lines = (await anext(self._chunks)).decode().splitlines()
+        event = json.loads(self._lines.pop(0))
+        return event["type"], event["object"]
+
+    async def names(self, count: int) -> list[str]:
+        """`TYPE name` of the next events."""
+        return [
+            f"{kind} {body['metadata']['name']}" for kind, body in [await self.next() for _ in range(count)]
+        ]
+
+    async def rest(self) -> list[tuple[str, Any]]:
+        """Every event until the stream ends."""
+        found = []
+        while True:
+            try:
+                found.append(await self._next())
+            except StopAsyncIteration:
+                return found
+
+    async def close(self) -> None:
+        await self._chunks.aclose()
+
+
+class Api:
+    """Shorthand for requests of one user."""
+
+    def __init__(self, server: ApiServer, user: UserInfo | None = ADMIN) -> None:
+        self.server = server
+        self.user = user
+        self.streams: list[Stream] = []
+
+    def by(self, user: UserInfo | None) -> Api:
+        return Api(self.server, user)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
+        remote: str = "",
+        **query: str,
+    ) -> Response:
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        path, _, raw = path.partition("?")
+        parsed = Query.parse(raw)
+        parsed.update({name: (value,) for name, value in query.items()})
+        sent = (
+            {"content-type": content_type, "user-agent": "test/1.0"} if data else {"user-agent": "test/1.0"}
+        )
+        request = Request(
+            method, path, parsed, {**sent, **(headers or {})}, data, user=self.user, remote=remote
+        )
+        return await self.server.handle(request)
+
+    async def call(self, method: str, path: str, body: Any = None, **more: Any) -> Answer:
+        return Answer(await self.send(method, path, body, **more))
+
+    async def get(self, path: str, **more: Any) -> Answer:
+        return await self.call("GET", path, **more)
+
+    async def post(self, path: str, body: Any, **more: Any) -> Answer:
+        return await self.call("POST", path, body, **more)
+
+    async def put(self, path: str, body: Any, **more: Any) -> Answer:
+        return await self.call("PUT", path, body, **more)
+
+    async def delete(self, path: str, body: Any = None, **more: Any) -> Answer:
+        return await self.call("DELETE", path, body, **more)
+
+    async def patch(self, path: str, body: Any, *, content_type: str = MERGE, **more: Any) -> Answer:
+        return await self.call("PATCH", path, body, content_type=content_type, **more)
+
+    async def make(self, path: str, body: Any, **more: Any) -> Any:
+        """Create, and expect it to succeed."""
+        answer = await self.post(path, body, **more)
+        assert answer.status == 201, answer.text
+        return answer.json
+
+    async def watch(self, path: str, **more: Any) -> Stream:
+        stream = Stream(await self.send("GET", path, watch="1", **more))
+        self.streams.append(stream)
+        return stream
+
+
+@pytest.fixture
+def clock() -> Watch:
+    return Watch()
+
+
+@asynccontextmanager
+async def started(clock: Watch, **settings: Any) -> AsyncIterator[Api]:
+    """A server with a default account, on the loop that is running."""
+    store = MemoryStore()
+    await store.start()
+    server = ApiServer(Config(**settings), store=store, clock=clock, random=random.Random(7), dial=NoNodes())
+    try:
+        await server.start()
+        api = Api(server)
+        await api.make("/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
+        yield api
+        for stream in api.streams:
+            await stream.close()
+    finally:
+        await server.close()
+        await store.close()
+
+
+@pytest.fixture
+def world(clock: Watch) -> Any:
+    """For tests in virtual time, which bring their own loop: `async with world(...) as api`."""
+    return partial(started, clock)
+
+
+@pytest.fixture
+async def api(clock: Watch) -> AsyncIterator[Api]:
+    async with started(clock) as made:
+        yield made
+
+
+@pytest.fixture
+def pod() -> Any:
+    """A function that makes small Pods."""
+
+    def make(name: str = "web", *, labels: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+        containers = [{"name": "main", "image": "busybox"}]
+        return {
+            "metadata": {"name": name, "labels": labels or {}},
+            "spec": {"containers": containers, "terminationGracePeriodSeconds": 30, **spec},
+        }
+
+    return make
