@@ -53,6 +53,17 @@ def difference(old: core_v1.PodStatus, new: core_v1.PodStatus) -> dict[str, Any]
     return changes
 
 
+def only_acknowledges(old: core_v1.PodStatus, changes: dict[str, Any]) -> bool:
+    """Whether the changes just say that a newer generation of the object has been seen."""
+    if not changes.keys() <= {"observedGeneration", "conditions"}:
+        return False
+    known = {condition.type: (condition.status, condition.reason) for condition in old.conditions or []}
+    return all(
+        known.get(told["type"]) == (told["status"], told.get("reason"))
+        for told in changes.get("conditions", [])
+    )
+
+
 def _conditions(
     before: list[core_v1.PodCondition] | None, after: list[core_v1.PodCondition] | None
 ) -> list[Any]:

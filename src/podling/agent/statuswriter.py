@@ -20,7 +20,7 @@ from podling.api.types import core_v1
 from podling.client.errors import ClientError
 from podling.client.resource import PatchType, Resource
 
-from .statuspatch import difference
+from .statuspatch import difference, only_acknowledges
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +61,10 @@ class StatusWriter:
     def offer(self, status: core_v1.PodStatus, *, urgent: bool) -> None:
         """Have ``status`` written: at once if ``urgent``, else within the hold time."""
         self._wanted = status
-        if self.is_told(status) or self.lost:
+        changes = difference(self._known, status)
+        if (not changes and self._task is None) or self.lost:
             return
-        if urgent:
+        if urgent and not only_acknowledges(self._known, changes):
             self._urgent.set()
         if self._task is None:
             self._task = self._tasks.start(self._write_all(), name=f"status {self._namespace}/{self._name}")

@@ -201,7 +201,7 @@ class AgentWorld:
         return [
             f"{method} {path.partition(f'/pods/{name}')[2].lstrip('/')}".strip()
             for method, path in self.requests
-            if method != "GET" and f"/pods/{name}" in path
+            if method != "GET" and f"/pods/{name}/" in f"{path}/"
         ]
 
 
@@ -229,7 +229,7 @@ def container(pod: core_v1.Pod, name: str = "main") -> core_v1.ContainerStatus:
         *(pod.status.container_statuses or []),
         *(pod.status.init_container_statuses or []),
     ]
-    return next(status for status in known if status.name == name)
+    return next((status for status in known if status.name == name), core_v1.ContainerStatus())
 
 
 def waits_for(reason: str, name: str = "main") -> Callable[[core_v1.Pod], bool]:

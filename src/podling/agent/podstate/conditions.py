@@ -26,7 +26,7 @@ def of(view: View, status: core_v1.PodStatus) -> list[core_v1.PodCondition]:
     foreign = [condition for condition in current if condition.type not in OWN]
     containers_ready = _containers_ready(view, status)
     own = [
-        _condition("PodReadyToStartContainers", holds=ready_sandbox(view) is not None),
+        _condition("PodReadyToStartContainers", holds=_can_start(view, status)),
         _initialized(view, status),
         _ready(view, containers_ready, foreign),
         containers_ready,
@@ -36,6 +36,11 @@ def of(view: View, status: core_v1.PodStatus) -> list[core_v1.PodCondition]:
     for condition in own:
         _date(view, condition, before.get(condition.type))
     return [*own, *foreign]
+
+
+def _can_start(view: View, status: core_v1.PodStatus) -> bool:
+    """The sandbox is there; that of a Pod that has ended is on its way out."""
+    return status.phase not in ("Succeeded", "Failed") and ready_sandbox(view) is not None
 
 
 def _date(view: View, condition: core_v1.PodCondition, before: core_v1.PodCondition | None) -> None:
