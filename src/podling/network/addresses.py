@@ -32,6 +32,15 @@ class AddressNetwork:
     def statistics(self) -> IpamStatistics:
         return self._ipam.statistics()
 
+    async def start(self) -> None:
+        """Nothing to make ready."""
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    async def destroy(self) -> None:
+        """Nothing to remove."""
+
     async def attach(self, sandbox_id: str, netns: str, config: Attachment) -> tuple[str, ...]:
         """The sandbox's address, a new one unless it has one.  Raises ``AddressesExhausted``."""
         return (self._ipam.allocate(sandbox_id),)
