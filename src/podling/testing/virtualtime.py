@@ -52,6 +52,14 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_returned)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait for the threads however long it takes: `timeout` would be over at once in virtual time."""
+        self._calls_in_threads += 1
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self._calls_in_threads -= 1
+
     def _thread_returned(self, future: asyncio.Future[Any]) -> None:
         self._calls_in_threads -= 1
 

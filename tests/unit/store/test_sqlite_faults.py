@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -83,7 +84,8 @@ async def test_a_killed_process_loses_nothing_that_was_acknowledged(tmp_path, af
         assert await store.create("/new", b"1") > page.revision
     finally:
         await store.close()
-    assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 async def test_a_full_store_refuses_the_whole_batch_and_goes_on_when_there_is_room(tmp_path):
