@@ -1,8 +1,8 @@
 """Taking over what an earlier process left: its sandboxes and containers, running or ended meanwhile, and its debris.
 
 Containers and their supervisors do not need us to live, so a restart finds them as they are.  The exit folder is
-watched *before* anything is read.  Whatever was half-made when a process was killed is undone.  Everything whose
-record is from before a reboot has ended.
+watched *before* anything is read.  Whatever was half-made when a process was killed is undone.  A reboot ends all and
+takes the records with it; what is left on disk then is swept.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ async def adopt(context: Context, boxes: Sandboxes, containers: Containers) -> N
     for folder in _folders(context.config.containers):
         await _adopt_container(context, boxes, containers, folder)
     await context.workers.run(_end_strays, context, boxes, containers)
+    await _sweep_disk(context, boxes, containers)
     for name in ended:
         if name in containers.cells:
             containers.exit_arrived(name)
@@ -44,9 +45,8 @@ async def adopt(context: Context, boxes: Sandboxes, containers: Containers) -> N
 async def _adopt_sandbox(boxes: Sandboxes, folder: Path) -> None:
     box = sandboxes.load(folder)
     if box is None:
-        await boxes.context.network.detach(folder.name)
-        await boxes.context.workers.run(sandboxes.clear, folder)  # killed before its first line was written
-        return
+        await boxes.context.workers.run(sandboxes.clear, boxes.context.config, folder.name)
+        return  # killed before its first line was written
     if not box.record.made:
         await boxes.undo(box)
         return
@@ -57,7 +57,7 @@ async def _adopt_container(context: Context, boxes: Sandboxes, containers: Conta
     record = records.load(folder / "container.json", ContainerRecord)
     box = boxes.boxes.get(record.sandbox_id) if record is not None else None
     if record is None or box is None:
-        await context.workers.run(rootfs.remove, folder)
+        await context.workers.run(rootfs.remove, folder, context.config.writable / folder.name)
         return
     cell = Cell(record, folder, group=f"{sandboxes.group(box.config)}/{record.id}")
     _restore(context, cell)
@@ -70,16 +70,6 @@ def _restore(context: Context, cell: Cell) -> None:
     if status is not None and status.finished_at:
         cell.move(ContainerState.EXITED)
         cell.status = status
-        return
-    if cell.record.boot != records.BOOT_ID:
-        cell.move(
-            ContainerState.EXITED,
-            started_at=status.started_at if status else 0,
-            finished_at=cell.record.created_at,
-            exit_code=255,
-            reason="Unknown",
-            message="the node was restarted",
-        )
         return
     if status is not None:
         cell.move(ContainerState.RUNNING)
@@ -121,6 +111,17 @@ def _end_strays(context: Context, boxes: Sandboxes, containers: Containers) -> N
     for state in _folders(context.config.run):
         if state.name not in running | holders and not state.name.startswith("."):
             shutil.rmtree(state, ignore_errors=True)
+
+
+async def _sweep_disk(context: Context, boxes: Sandboxes, containers: Containers) -> None:
+    """Take back the networks and the writable folders of what is no more."""
+    for marker in sorted(context.config.known.iterdir()):
+        if marker.name not in boxes.boxes:
+            await context.network.detach(marker.name)
+            marker.unlink(missing_ok=True)
+    for folder in _folders(context.config.writable):
+        if folder.name not in containers.cells:
+            await context.workers.run(shutil.rmtree, folder, ignore_errors=True)
 
 
 def _command_line(pid: int) -> list[str]:

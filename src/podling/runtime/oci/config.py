@@ -1,12 +1,15 @@
 """Settings of one node's OCI runtime, and the layout of its state folder.
 
-sandboxes/<id>/     sandbox.json, ns/{net,ipc,uts} (bind-mounted namespaces), shm/, resolv.conf, hostname
-containers/<id>/    container.json, status.json, config.json (OCI), rootfs/ (overlay), upper/, work/, conmon's files
-exits/<id>          written by conmon when a container ends
-run/<id>/           the OCI runtime's own state
-seccomp/            compiled filters
-bin/                the OCI runtime's program, mounted read-only
-lock                held while a process drives this folder
+live/                    a tmpfs: what is worth nothing after a reboot, and must not wait for a disk
+  sandboxes/<id>/        sandbox.json, ns/{net,ipc,uts} (bind-mounted namespaces), shm/, resolv.conf, hostname
+  containers/<id>/       container.json, status.json, config.json (OCI), rootfs/ (overlay), conmon's files
+  exits/<id>             written by conmon when a container ends
+  run/<id>/              the OCI runtime's own state
+writable/<id>/           on disk: what a container writes to its root file system
+known/<id>               on disk, empty: a sandbox whose network may have to be taken back after a reboot
+seccomp/                 compiled filters
+bin/                     the OCI runtime's program, mounted read-only
+lock                     held while a process drives this folder
 """
 
 from __future__ import annotations
@@ -44,20 +47,32 @@ class OciConfig:
             raise Unavailable("cannot use the machine's root control group for containers")
 
     @property
+    def live(self) -> Path:
+        return self.state_dir / "live"
+
+    @property
     def sandboxes(self) -> Path:
-        return self.state_dir / "sandboxes"
+        return self.live / "sandboxes"
 
     @property
     def containers(self) -> Path:
-        return self.state_dir / "containers"
+        return self.live / "containers"
 
     @property
     def exits(self) -> Path:
-        return self.state_dir / "exits"
+        return self.live / "exits"
 
     @property
     def run(self) -> Path:
-        return self.state_dir / "run"
+        return self.live / "run"
+
+    @property
+    def writable(self) -> Path:
+        return self.state_dir / "writable"
+
+    @property
+    def known(self) -> Path:
+        return self.state_dir / "known"
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,7 +272,6 @@ def _record(container_id: str, box: Box, config: ContainerConfig, image: Rootfs)
         config=config,
         image_id=image.image_id,
         created_at=time.time_ns(),
-        boot=records.BOOT_ID,
         log_path=log,
         stop_signal=spec.stop_signal(config, image.config),
         own_pids=box.config.namespaces.pid is NamespaceMode.CONTAINER,
@@ -289,7 +288,7 @@ def _prepare(context: Context, box: Box, record: ContainerRecord, image: Rootfs,
 
 
 def _discard(context: Context, record: ContainerRecord, folder: Path) -> None:
-    rootfs.remove(folder)
+    rootfs.remove(folder, context.config.writable / record.id)
     context.images.content.release(record.image_id, record.id)
 
 

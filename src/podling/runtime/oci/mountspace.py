@@ -27,6 +27,7 @@ from podling.runtime.cgroups import CgroupTree, Mode
 T = TypeVar("T")
 P = ParamSpec("P")
 CONMON_GROUP = "conmon"
+_LIVE_OPTIONS = "mode=711,size=512m"  # a ceiling: a container takes some 60 kB
 
 
 class MountSpace:
@@ -114,6 +115,12 @@ def share(folder: Path) -> None:
         linux.mount(str(folder), str(folder), flags=linux.MS_BIND)
     if options is None or "shared:" not in options:
         linux.mount("", str(folder), flags=linux.MS_SHARED)
+
+
+def mount_live(folder: Path) -> None:
+    """A tmpfs on ``folder`` for what dies with the machine's power.  Idempotent."""
+    if str(folder) not in _mounts():
+        linux.mount("podling", str(folder), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, _LIVE_OPTIONS)
 
 
 def read_only_copy(program: Path, folder: Path) -> Path:

@@ -56,7 +56,7 @@ def remove(folder: Path) -> None:
 
 
 def is_kept(folder: Path, kind: str) -> bool:
-    """Whether ``folder/<kind>`` still holds a namespace (a reboot leaves plain files)."""
+    """Whether ``folder/<kind>`` holds a namespace."""
     try:
         return os.stat(folder / kind).st_dev == _NSFS_MAGIC_DEV
     except FileNotFoundError:

@@ -46,7 +46,9 @@ def write(
     context: Context, box: Box, container_id: str, config: ContainerConfig, image: Rootfs, folder: Path
 ) -> None:
     """Mount the root file system in ``folder`` and write ``config.json`` beside it.  Raises ``CreateFault``."""
-    root = rootfs.mount(folder, image)
+    root = folder / "rootfs"
+    root.mkdir()
+    rootfs.mount(root, context.config.writable / container_id, image)
     security = config.security
     identity = users.resolve(
         security,

@@ -1,8 +1,8 @@
 """What is known of sandboxes and containers, in small JSON files that outlive this process.
 
 Two files per container: ``container.json`` (what was asked; written last in ``create``, so its absence marks a
-half-made one) and ``status.json`` (what became of it).  Files are written under a temporary name and renamed; they
-are not fsynced: a power cut that could lose them has ended the containers too, and ``boot`` tells such a state apart.
+half-made one) and ``status.json`` (what became of it).  Files are written under a temporary name and renamed.  They
+lie on a tmpfs and are not fsynced: what could lose them has ended the containers too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import msgspec
 from podling.runtime.interface import ContainerConfig, SandboxConfig
 
 T = TypeVar("T")
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,6 @@ class SandboxRecord:
     id: str
     config: SandboxConfig
     created_at: int
-    boot: str
     made: bool = False
     ready: bool = False
     ips: tuple[str, ...] = ()
@@ -70,7 +68,6 @@ class ContainerRecord:
     config: ContainerConfig
     image_id: str
     created_at: int
-    boot: str
     log_path: str = ""
     stop_signal: int = 15
     own_pids: bool = True

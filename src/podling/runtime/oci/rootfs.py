@@ -1,6 +1,6 @@
 """A container's root file system: its image's layers below, a writable folder of its own on top, joined by overlayfs.
 
-``volatile`` spares the flush at unmount: the writable part never outlives a reboot, so nothing is lost by it.
+``volatile`` spares the flush at unmount: the writable part is of no use after a reboot, so nothing is lost by it.
 Blocking; called on worker threads, which have a working folder of their own (layers are named relative to it, since
 all options must fit in one page).
 """
@@ -18,11 +18,11 @@ from podling.runtime.interface import CreateFault
 _PAGE = 4096
 
 
-def mount(folder: Path, image: Rootfs) -> Path:
-    """Mount ``folder/rootfs`` with ``folder/upper`` as its writable part.  Raises ``CreateFault``."""
-    merged, upper, work = folder / "rootfs", folder / "upper", folder / "work"
-    for each in (merged, upper, work):
-        each.mkdir(mode=0o755)
+def mount(merged: Path, writable: Path, image: Rootfs) -> None:
+    """Mount ``image`` on the folder ``merged``; what is written lands in ``writable/upper``.  Raises ``CreateFault``."""
+    upper, work = writable / "upper", writable / "work"
+    for folder in (writable, upper, work):
+        folder.mkdir(mode=0o755)
     options = f"lowerdir={':'.join(image.lower)},upperdir={_escaped(upper)},workdir={_escaped(work)},volatile"
     if not image.lower:
         raise CreateFault("cannot mount the image: it has no layers")
@@ -37,7 +37,6 @@ def mount(folder: Path, image: Rootfs) -> Path:
         raise CreateFault(f"cannot mount the image: {error.strerror}") from error
     finally:
         os.chdir("/")
-    return merged
 
 
 def mount_read_only(target: Path, image: Rootfs) -> None:
@@ -57,14 +56,15 @@ def mount_read_only(target: Path, image: Rootfs) -> None:
         os.chdir("/")
 
 
-def remove(folder: Path) -> None:
-    """Unmount and delete everything of a container's folder.  Idempotent."""
+def remove(folder: Path, writable: Path) -> None:
+    """Unmount and delete everything of a container's folders.  Idempotent."""
     linux.unmount(str(folder / "rootfs"))
     staged = folder / "mounts"
     if staged.is_dir():
         for each in staged.iterdir():
             linux.unmount(str(each))
     shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(writable, ignore_errors=True)
 
 
 def _escaped(path: Path) -> str:

@@ -180,7 +180,7 @@ class OciRuntime:
 
     async def stats(self, container_id: str | None = None) -> list[ContainerStats]:
         cells = self._containers.of(None) if container_id is None else [self._containers.get(container_id)]
-        return await self._workers.run(stats.read, self._context.tree, cells)
+        return await self._workers.run(stats.read, self._context, cells)
 
     async def exec_sync(self, container_id: str, command: Sequence[str], *, limit: float) -> ExecResult:
         return await self._sessions.exec_sync(self._containers.get(container_id), command, limit=limit)
@@ -220,10 +220,14 @@ def _lock(config: OciConfig) -> int:
 
 
 def _prepare(config: OciConfig, tree: cgroups.CgroupTree) -> MountSpace:
+    tree.make(CONMON_GROUP)
+    space = MountSpace.make(config.state_dir, tree)
+    for folder in (config.live, config.writable, config.known):
+        folder.mkdir(exist_ok=True)
+    mountspace.mount_live(config.live)
     for folder in (config.sandboxes, config.containers, config.exits, config.run):
         folder.mkdir(exist_ok=True)
-    tree.make(CONMON_GROUP)
-    return MountSpace.make(config.state_dir, tree)
+    return space
 
 
 def _program(config: OciConfig, tools: Tools) -> Path:

@@ -28,6 +28,7 @@ from podling.runtime.interface import (
 )
 
 from . import namespaces, records
+from .config import OciConfig
 from .context import Context
 from .pause import Pause
 from .records import ProcessId, SandboxRecord
@@ -93,7 +94,7 @@ class Sandboxes:
         self._check(config, handler)
         box_id = secrets.token_hex(32)
         folder = self.context.config.sandboxes / box_id
-        record = SandboxRecord(id=box_id, config=config, created_at=time.time_ns(), boot=records.BOOT_ID)
+        record = SandboxRecord(id=box_id, config=config, created_at=time.time_ns())
         box = Box(record, folder)
         self.boxes[box_id] = box  # claims the Pod's attempt
         try:
@@ -189,28 +190,31 @@ def resolv_conf(dns: DnsConfig | None) -> str:
 
 
 def load(folder: Path) -> Box | None:
-    """A sandbox from disk, None if its record is missing.  After a reboot its namespaces are gone: not ready."""
+    """A sandbox from disk, None if its record is missing.  Ready only with all its namespaces in place."""
     record = records.load(folder / "sandbox.json", SandboxRecord)
     if record is None:
         return None
     box = Box(record, folder)
-    whole = record.boot == records.BOOT_ID and all(
-        namespaces.is_kept(folder / "ns", kind) for kind in box.own_kinds
-    )
+    whole = all(namespaces.is_kept(folder / "ns", kind) for kind in box.own_kinds)
     box.record = replace(record, ready=record.ready and whole)
     return box
 
 
-def clear(folder: Path) -> None:
-    """Remove a sandbox's folder with the mounts in it."""
-    namespaces.remove(folder / "ns")
-    linux.unmount(str(folder / "shm"))
+def clear(config: OciConfig, sandbox_id: str) -> None:
+    """Remove a sandbox's folder with the mounts in it; its network must have been taken back."""
+    folder = config.sandboxes / sandbox_id
+    linux.unmount(str(folder))
     shutil.rmtree(folder, ignore_errors=True)
+    (config.known / sandbox_id).unlink(missing_ok=True)
 
 
 def _make(context: Context, box: Box) -> None:
     config, folder = box.config, box.folder
+    (context.config.known / box.id).touch()
     folder.mkdir(mode=0o711)
+    linux.mount(
+        str(folder), str(folder), flags=linux.MS_BIND
+    )  # taken away with all that is mounted below, in one go
     records.save(folder / "sandbox.json", box.record)
     context.tree.make(group(config), config.resources)
     context.warmth.kindle_nowait()  # holds up other work on groups, hence after it
@@ -225,12 +229,12 @@ def _make(context: Context, box: Box) -> None:
 
 def _stop(box: Box) -> None:
     if box.folder.is_dir():
+        linux.unmount(str(box.folder))
         records.save(box.folder / "sandbox.json", box.record)
-        namespaces.remove(box.folder / "ns")
 
 
 def _remove(context: Context, box: Box, *, keep_group: bool) -> None:
     if not keep_group:
         context.tree.remove(group(box.config))
         context.space.forget_group(context.tree.absolute(group(box.config)))
-    clear(box.folder)
+    clear(context.config, box.id)

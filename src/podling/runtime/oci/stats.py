@@ -7,22 +7,22 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from podling.runtime.cgroups import CgroupTree
 from podling.runtime.interface import ContainerState, ContainerStats
 
 from .cell import Cell
+from .context import Context
 
 _BLOCK = 512
 
 
-def read(tree: CgroupTree, cells: Sequence[Cell]) -> list[ContainerStats]:
+def read(context: Context, cells: Sequence[Cell]) -> list[ContainerStats]:
     """One record per running container.  Blocking."""
-    return [_one(tree, cell) for cell in cells if cell.state is ContainerState.RUNNING]
+    return [_one(context, cell) for cell in cells if cell.state is ContainerState.RUNNING]
 
 
-def _one(tree: CgroupTree, cell: Cell) -> ContainerStats:
-    used = tree.usage(cell.group)
-    size, inodes = _disk(cell.folder / "upper")
+def _one(context: Context, cell: Cell) -> ContainerStats:
+    used = context.tree.usage(cell.group)
+    size, inodes = _disk(context.config.writable / cell.id / "upper")
     return ContainerStats(
         container_id=cell.id,
         at=time.time_ns(),
