@@ -90,6 +90,7 @@ class Agent(Service):
         self._recorder = EventRecorder(client, component="kubelet", instance=config.node_name, clock=clock)
         self._http = HttpProber(host)
         self._server: KubeletServer | None = None
+        self._runtime_started = False
 
     @property
     def kit(self) -> Kit:
@@ -140,6 +141,7 @@ class Agent(Service):
         # before the runtime looks at what is mounted; simulated containers see no mounts
         places.prepare(Paths(self.host.state_dir), mounting=self.runtime.info().name != SIMULATED)
         await self.runtime.start()
+        self._runtime_started = True
         await self._recorder.start()
         kit = self._kit = self._assemble()
         await kit.observed.start()
@@ -173,7 +175,8 @@ class Agent(Service):
         await self._http.close()
         await self._informers.stop()
         await self._recorder.stop()
-        await self.runtime.close()
+        if self._runtime_started:
+            await self.runtime.close()
 
     def _assemble(self) -> Kit:
         config, clock, random = self.config, self._clock, self._random
