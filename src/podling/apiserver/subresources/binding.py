@@ -40,7 +40,12 @@ async def _bind(call: Call, given: Object, options: WriteOptions, *, name: str) 
     """Put a Pod on a node; raises Conflict when it is going, bound already or not yet to be scheduled."""
     _check(given)
     review = call.review(
-        Operation.CREATE, obj=given, name=name, kind=kinds.BINDING, is_dry_run=options.dry_run
+        Operation.CREATE,
+        obj=given,
+        name=name,
+        kind=kinds.BINDING,
+        subresource="binding",
+        is_dry_run=options.dry_run,
     )
     await call.services.admission.admit(review)
 
