@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 
+from podling.runtime import linux
 from podling.runtime.interface import Unavailable
+from podling.runtime.oci.mountspace import mounted_below
 
 from . import config as settings
 from . import machine
@@ -23,6 +25,8 @@ def run(layout: Layout) -> None:
         if config is not None:
             for name in machine.RUNTIMES:
                 asyncio.run(_remove_node(layout, config, name))
+        for mount_point in mounted_below(layout.cluster):
+            linux.unmount(mount_point)
         shutil.rmtree(layout.cluster)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ class NodeParts:
 class RuntimeRow:
     """A runtime: ``probe`` says what is missing (everything that is required must be there), ``make`` builds a node."""
 
-    probe: Callable[[Host], Awaitable[list[Finding]]]
+    probe: Callable[[Host], Coroutine[Any, Any, list[Finding]]]
     make: Callable[[Layout, ClusterConfig, Host], NodeParts]
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import random
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from podling.apiserver.config import Config
+from podling.apiserver.config import Config, TlsFiles
 from podling.apiserver.request import Query, Request, Response, UserInfo
 from podling.apiserver.server import ApiServer
+from podling.apiserver.tls import server_context
+from podling.cluster import pki
 from podling.store.memory import MemoryStore
 
 ADMIN = UserInfo("admin", groups=("system:masters", "system:authenticated"))
@@ -196,6 +202,71 @@ def world(clock: Watch) -> Any:
 async def api(clock: Watch) -> AsyncIterator[Api]:
     async with started(clock) as made:
         yield made
+
+
+@dataclass(slots=True)
+class Secured:
+    """A server behind TLS on loopback; the token `sesame` is an administrator's."""
+
+    server: ApiServer
+    port: int
+    files: pki.Pki
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    @property
+    def ca_file(self) -> Path:
+        return self.files.ca_file
+
+    @property
+    def client_certificate(self) -> Path:
+        return self.files.certificate_file("admin")
+
+    @property
+    def client_key(self) -> Path:
+        return self.files.key_file("admin")
+
+    def collection(self, prefix: str) -> Any:
+        return next(
+            one for one in self.server.cache._collections.values() if one.prefix == f"/registry/{prefix}/"
+        )
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> pki.Pki:
+    made = pki.Pki(tmp_path_factory.mktemp("pki"), now=datetime.datetime.now(datetime.UTC))
+    made.ensure_authority()
+    made.ensure("apiserver", pki.api_server(service_ip="10.43.0.1", addresses=[], domain="cluster.local"))
+    made.ensure("admin", pki.ADMIN)
+    return made
+
+
+@pytest.fixture
+async def secured(clock: Watch, authority: pki.Pki) -> AsyncIterator[Secured]:
+    ca = authority.ca_file.read_bytes()
+    ali = UserInfo("ali", groups=("system:masters",))
+    async with started(
+        clock,
+        client_ca=ca,
+        cluster_ca=ca,
+        static_tokens={"sesame": ali},
+        service_account_key=authority.signing_key_file.read_bytes(),
+    ) as api:
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        files = TlsFiles(
+            certificate=authority.certificate_file("apiserver"), key=authority.key_file("apiserver")
+        )
+        await api.server.listen(listening, server_context(files, client_ca=ca))
+        yield Secured(api.server, listening.getsockname()[1], authority)
+
+
+@pytest.fixture
+def client_of() -> type[Api]:
+    """Speaks to any server: `client_of(server)`."""
+    return Api
 
 
 @pytest.fixture

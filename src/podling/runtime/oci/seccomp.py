@@ -15,6 +15,7 @@ import base64
 import hashlib
 import json
 import platform
+import secrets
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
@@ -107,7 +108,7 @@ class Filters:
         if not program or len(program) % 8:
             return
         self._folder.mkdir(exist_ok=True)
-        fresh = self._folder / f".{key}.new"
+        fresh = self._folder / f".{key}.{secrets.token_hex(4)}"  # several starts may bring the same at once
         fresh.write_bytes(program)
         fresh.replace(self._folder / key)
 

@@ -112,15 +112,15 @@ class Sessions:
             try:
                 connection = await self.context.workers.run(_socket_inside, netns, family)
             except OSError as error:
-                reasons.append(str(error.strerror))
+                reasons.append(os.strerror(error.errno or 0))
                 continue
             try:
                 async with asyncio.timeout(_CONNECT_SECONDS):
                     await asyncio.get_running_loop().sock_connect(connection, (address, port))
                 return connection
-            except (OSError, TimeoutError) as error:
+            except OSError as error:  # TimeoutError is one
                 connection.close()
-                reasons.append(getattr(error, "strerror", None) or "timed out")
+                reasons.append(os.strerror(error.errno) if error.errno else "timed out")
             except BaseException:
                 connection.close()
                 raise

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from podling.runtime.interface import Container, ContainerState
-from podling.runtime.oci import records
 
+from . import records
 from .records import ContainerRecord, Exit, Started
 
 _LOST_EXIT_CODE = 255

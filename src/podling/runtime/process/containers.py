@@ -28,10 +28,9 @@ from podling.runtime.interface import (
     NotFound,
     StartFault,
 )
-from podling.runtime.oci import records
 from podling.runtime.oci.spec import stop_signal
 
-from . import launch, refusals, usage
+from . import launch, records, refusals, usage
 from .cell import Cell
 from .flatten import flatten
 from .isolation import Isolation, Mode

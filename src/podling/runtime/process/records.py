@@ -11,9 +11,16 @@ containers/<id>/container.json   what was asked; written last, so its absence ma
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from podling.runtime.interface import ContainerConfig, SandboxConfig
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +58,25 @@ class Exit:
     finished_at: int
     reason: str = ""
     message: str = ""
+
+
+def boot_id() -> str:
+    """What tells one run of the machine from the next: nothing of an earlier one is alive."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def save(file: Path, record: object) -> None:
+    """Replace ``file`` whole or not at all.  Not synced: a power cut that loses it has ended the containers, too."""
+    fresh = file.with_suffix(".new")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(fd, "wb") as out:
+        out.write(msgspec.json.encode(record))
+    fresh.replace(file)
+
+
+def load(file: Path, kind: type[T]) -> T | None:
+    """The record, or None if it is missing or unreadable (then its owner is half-made)."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=kind)
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+        return None

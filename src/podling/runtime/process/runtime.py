@@ -40,10 +40,9 @@ from podling.runtime.interface import (
     Stream,
     Unavailable,
 )
-from podling.runtime.oci import records
 
 from . import isolation as ways
-from . import refusals, sessions
+from . import records, refusals, sessions
 from .containers import Containers
 from .isolation import Isolation, Mode
 from .link import Link
@@ -119,7 +118,7 @@ class ProcessRuntime:
             id=secrets.token_hex(32),
             config=config,
             created_at=time.time_ns(),
-            boot=records.BOOT_ID,
+            boot=records.boot_id(),
             mode=self.isolation.mode.value,
         )
         folder = self._folder(record.id)
@@ -253,7 +252,7 @@ class ProcessRuntime:
                 remove_tree(folder)
                 continue
             self._sandboxes[record.id] = replace(
-                record, ready=record.ready and record.boot == records.BOOT_ID
+                record, ready=record.ready and record.boot == records.boot_id()
             )
         self._containers.load(running=self._link.containers)
 
