@@ -8,10 +8,12 @@ from urllib.parse import unquote
 from podling.api import errors
 from podling.apiserver.request import RequestInfo, UserInfo
 
-from .authenticate import AUTHENTICATED
+from .authenticate import ANONYMOUS, AUTHENTICATED
+from .rbac import ACCOUNT_PREFIX
 from .tokens import account_groups
 
 EXTRA = "impersonate-extra-"
+UNAUTHENTICATED = "system:unauthenticated"
 Check = Callable[[UserInfo, RequestInfo], None]
 """Raises ``Forbidden`` unless the user may."""
 
@@ -30,22 +32,28 @@ def impersonated(user: UserInfo, headers: Mapping[str, str], check: Check) -> Us
         if groups or extra or uid:
             raise errors.BadRequest("requested impersonation of groups, uid or extra without a user")
         return user
-    account = name.split(":")[2:] if name.startswith("system:serviceaccount:") else []
+    account = name.split(":")[2:] if name.startswith(ACCOUNT_PREFIX) else []
     if len(account) == 2:
         check(user, _asked("", "serviceaccounts", account[1], namespace=account[0]))
-        groups = groups or account_groups(account[0])
     else:
         check(user, _asked("", "users", name))
-    for group in groups if not account else ():
+    for group in groups:
         check(user, _asked("", "groups", group))
     for key, values in extra.items():
         for value in values:
             check(user, _asked("authentication.k8s.io", "userextras", value, subresource=key))
     if uid:
         check(user, _asked("authentication.k8s.io", "uids", uid))
-    if name != "system:anonymous" and AUTHENTICATED not in groups:
-        groups = (*groups, AUTHENTICATED)
-    return UserInfo(name, uid=uid, groups=groups, extra=extra)
+    if len(account) == 2 and not groups:
+        groups = account_groups(account[0])
+    return UserInfo(name, uid=uid, groups=_completed(name, groups), extra=extra)
+
+
+def _completed(name: str, groups: tuple[str, ...]) -> tuple[str, ...]:
+    """With the group that everybody is in who has, or has not, shown a credential."""
+    if AUTHENTICATED in groups or UNAUTHENTICATED in groups:
+        return groups
+    return (*groups, UNAUTHENTICATED if name == ANONYMOUS.name else AUTHENTICATED)
 
 
 def _asked(
