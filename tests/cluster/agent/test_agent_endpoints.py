@@ -1,0 +1,139 @@
+"""The kubelet's endpoints on a real socket, over simulated containers: who may use them, and what they answer."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from agent_world import AgentWorld, container, phase, waits_for
+
+from podling.agent.server.access import administrators_only
+
+SIMULATED = "simulated.podling.dev"
+
+
+@asynccontextmanager
+async def serving(folder: Path, **options: Any) -> AsyncIterator[tuple[AgentWorld, aiohttp.ClientSession]]:
+    async with AgentWorld(folder) as world:
+        listening = socket.create_server(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        options.setdefault("authorize", lambda peer, method, path: True)
+        await world.agent.listen(listening, None, **options)
+        async with aiohttp.ClientSession(url) as session:
+            yield world, session
+
+
+async def text(session: aiohttp.ClientSession, path: str) -> tuple[int, str]:
+    async with session.get(path) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_strangers_are_refused(tmp_path: Path):
+    async with serving(tmp_path, authorize=administrators_only) as (_, session):
+        status, words = await text(session, "/pods")
+        assert status == 403
+        assert words == "Forbidden (user=system:anonymous, verb=GET, path=/pods)"
+
+
+async def test_health_pods_and_unknown_paths(tmp_path: Path):
+    async with serving(tmp_path) as (world, session):
+        await world.create("web")
+        await world.until_ready("web")
+        assert await text(session, "/healthz") == (200, "ok")
+        assert (await text(session, "/nothing"))[0] == 404
+        async with session.get("/pods") as answer:
+            listed = await answer.json()
+        assert [item["metadata"]["name"] for item in listed["items"]] == ["web"]
+        assert listed["items"][0]["status"]["phase"] == "Running"
+
+
+async def test_log_of_a_container(tmp_path: Path):
+    async with serving(tmp_path) as (world, session):
+        await world.create("web", annotations={f"{SIMULATED}/log": "one\ntwo"})
+        await world.until_ready("web")
+        path = "/containerLogs/default/web/main"
+        assert await text(session, path) == (200, "one\ntwo\n")
+        assert await text(session, f"{path}?tailLines=1") == (200, "two\n")
+        _, stamped = await text(session, f"{path}?timestamps=true&tailLines=1")
+        assert stamped.endswith("Z two\n")
+
+
+async def test_followed_log_ends_with_the_container(tmp_path: Path):
+    async with serving(tmp_path) as (world, session):
+        notes = {f"{SIMULATED}/log": "one", f"{SIMULATED}/lasts": "0.2"}
+        await world.create("web", annotations=notes, restartPolicy="Never")
+        await world.until("web", phase("Running"))
+        assert await text(session, "/containerLogs/default/web/main?follow=true") == (200, "one\n")
+
+
+async def test_log_of_the_attempt_before(tmp_path: Path):
+    async with serving(tmp_path) as (world, session):
+        await world.create("web", annotations={f"{SIMULATED}/log": "hello", f"{SIMULATED}/exit-codes": "1"})
+        await world.until("web", lambda pod: container(pod).restart_count == 1)
+        assert await text(session, "/containerLogs/default/web/main?previous=true") == (200, "hello\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "words"),
+    [
+        ("none/main", 404, 'pod "none" not found'),
+        ("web/none", 404, 'container "none" not found in pod "web"'),
+        ("web/main?previous=true", 400, 'previous terminated container "main" in pod "web" not found'),
+    ],
+)
+async def test_logs_that_are_not_there(tmp_path: Path, path: str, code: int, words: str):
+    async with serving(tmp_path) as (world, session):
+        await world.create("web")
+        await world.until_ready("web")
+        assert await text(session, f"/containerLogs/default/{path}") == (code, words)
+
+
+async def test_log_of_a_container_that_waits(tmp_path: Path):
+    async with serving(tmp_path) as (world, session):
+        await world.create("slow", annotations={f"{SIMULATED}/create-seconds": "30"})
+        await world.until("slow", waits_for("ContainerCreating"))
+        wanted = 'container "main" in pod "slow" is waiting to start: ContainerCreating'
+        assert await text(session, "/containerLogs/default/slow/main") == (400, wanted)
+
+
+async def test_exec_says_how_the_command_ended(tmp_path: Path):
+    async with serving(tmp_path) as (world, session):
+        await world.create("web")
+        await world.until_ready("web")
+        async with session.ws_connect(
+            "/exec/default/web/main?command=true&output=1", protocols=("v5.channel.k8s.io",)
+        ) as ws:
+            assert ws.protocol == "v5.channel.k8s.io"
+            last = [message.data async for message in ws][-1]
+        assert last[0] == 3
+        assert json.loads(last[1:])["status"] == "Success"
+
+
+async def test_exec_needs_a_known_protocol_and_a_command(tmp_path: Path):
+    async with serving(tmp_path) as (world, session):
+        await world.create("web")
+        await world.until_ready("web")
+        status, words = await text(session, "/exec/default/web/main?command=true&output=1")
+        assert (status, words.partition(":")[0]) == (400, "unable to upgrade")
+        assert (await text(session, "/exec/default/web/main?output=1"))[0] == 400
+        assert (await text(session, "/exec/default/none/main?command=true"))[0] == 404
+
+
+async def test_statistics_and_metrics(tmp_path: Path):
+    async with serving(tmp_path) as (world, session):
+        await world.create("web")
+        await world.until_ready("web")
+        async with session.get("/stats/summary") as answer:
+            told = await answer.json()
+        (pod,) = told["pods"]
+        assert pod["podRef"]["name"] == "web"
+        assert pod["containers"][0]["memory"]["workingSetBytes"] == 1 << 20
+        _, metrics = await text(session, "/metrics")
+        assert "kubelet_running_pods 1\n" in metrics
+        assert 'kubelet_running_containers{container_state="running"} 1\n' in metrics
