@@ -24,7 +24,8 @@ from podling.store.interface import Store
 from podling.store.watchcache import Selection, WatchCache
 
 from . import endpoints, indexing, startup
-from .admission import Admission
+from .admission import PLUGINS, Admission
+from .auth import escalation
 from .auth.authenticate import Authenticator
 from .auth.bootstrap import NODE_RULES
 from .auth.node import NodeAuthorizer
@@ -151,7 +152,7 @@ class ApiServer(Service):
             authorizer=self._authorizer,
             tokens=tokens,
             dial=dial,
-            admission=Admission(world),
+            admission=Admission(world, (*PLUGINS, escalation.plugin(self._authorizer))),
             turns=Turns(self.cache),
             closing=asyncio.Event(),
         )

@@ -14,7 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp import web
 
 from podling.apiserver.config import Config, TlsFiles
 from podling.apiserver.request import Query, Request, Response, UserInfo
@@ -205,6 +207,51 @@ async def api(clock: Watch) -> AsyncIterator[Api]:
 
 
 @dataclass(slots=True)
+class Connection:
+    base_url: str
+    session: aiohttp.ClientSession
+
+
+class Kubelet:
+    """Answers log and exec requests and remembers them."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.go_on = asyncio.Event()
+        self.url = ""
+        self.session: Any = None
+
+    async def connect(self, node_name: str) -> Connection:
+        self.asked.append(f"node {node_name}")
+        return Connection(self.url, self.session)
+
+    async def serve(self, request: Any) -> web.StreamResponse:
+        self.asked.append(request.path_qs)
+        if request.path.startswith("/exec/"):
+            return await self.exec(request)
+        if request.query.get("previous"):
+            return web.Response(status=400, text="previous terminated container not found")
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        await answer.write(b"one\n")
+        if request.query.get("follow"):
+            await self.go_on.wait()
+            await answer.write(b"two\n")
+        return answer
+
+    async def exec(self, request: Any) -> web.StreamResponse:
+        socket = web.WebSocketResponse(protocols=("v5.channel.k8s.io",))
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_bytes(b"\x01" + message.data[1:].upper())
+            if message.data.endswith(b"bye"):
+                await socket.send_bytes(b'\x03{"status":"Success"}')
+                break
+        await socket.close()
+        return socket
+
+
+@dataclass(slots=True)
 class Secured:
     """A server behind TLS on loopback; the token `sesame` is an administrator's."""
 
@@ -261,6 +308,19 @@ async def secured(clock: Watch, authority: pki.Pki) -> AsyncIterator[Secured]:
         )
         await api.server.listen(listening, server_context(files, client_ca=ca))
         yield Secured(api.server, listening.getsockname()[1], authority)
+
+
+@pytest.fixture
+async def kubelet() -> AsyncIterator[Kubelet]:
+    played = Kubelet()
+    server = web.Server(played.serve)
+    listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    played.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    played.session = aiohttp.ClientSession()
+    yield played
+    await played.session.close()
+    listening.close()
+    await server.shutdown(1)
 
 
 @pytest.fixture

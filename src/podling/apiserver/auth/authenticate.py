@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 
 from podling.aio.clock import Clock
 from podling.api import errors
 from podling.apiserver.request import Request, UserInfo
 
-from .tokens import Existing, InvalidToken, ServiceAccountTokens
+from .tokens import CREDENTIAL_ID, Existing, InvalidToken, ServiceAccountTokens
 
 AUTHENTICATED = "system:authenticated"
 ANONYMOUS = UserInfo("system:anonymous", groups=("system:unauthenticated",))
@@ -37,7 +38,7 @@ class Authenticator:
         self._static_tokens = {token: _authenticated(user) for token, user in static_tokens.items()}
         self._existing = existing
         self._clock = clock
-        self._certificates: dict[bytes, UserInfo] = {}
+        self._certificates: dict[bytes, tuple[UserInfo, float]] = {}
 
     def authenticate(self, request: Request) -> UserInfo:
         """The user; raises ``Unauthorized`` for a credential that is wrong."""
@@ -48,23 +49,41 @@ class Authenticator:
 
     def by_token(self, token: str) -> UserInfo:
         """The user of a bearer token meant for this server; raises ``Unauthorized``."""
+        return self.identify(token, ())[0]
+
+    def identify(self, token: str, audiences: Sequence[str]) -> tuple[UserInfo, tuple[str, ...]]:
+        """The user of a token meant for one of ``audiences`` (none: this server), and for which of them it is.
+
+        Raises ``Unauthorized``.  Static tokens are meant for this server.
+        """
+        own = self._tokens.audiences if self._tokens is not None else ()
+        wanted = tuple(audiences) or own
         known = self._static_tokens.get(token)
         if known is not None:
-            return known
-        if self._tokens is not None:
-            try:
-                claims = self._tokens.verify(token, now=self._clock.now(), existing=self._existing)
-            except InvalidToken as error:
-                raise errors.Unauthorized() from error
-            return claims.user()
-        raise errors.Unauthorized()
+            shared = tuple(one for one in own if one in wanted)
+            if own and not shared:
+                raise errors.Unauthorized()
+            return known, shared
+        if self._tokens is None:
+            raise errors.Unauthorized()
+        try:
+            claims = self._tokens.verify(
+                token, now=self._clock.now(), existing=self._existing, audiences=wanted
+            )
+        except InvalidToken as error:
+            raise errors.Unauthorized() from error
+        return claims.user(), claims.audiences
 
     def _by_certificate(self, der: bytes) -> UserInfo:
-        user = self._certificates.get(der)
-        if user is None:
+        """The user of a certificate that TLS has verified; it may have ended since the connection was made."""
+        known = self._certificates.get(der)
+        if known is None:
             if len(self._certificates) >= CERTIFICATES_REMEMBERED:
                 self._certificates.clear()
-            user = self._certificates[der] = user_of_certificate(der)
+            known = self._certificates[der] = user_of_certificate(der)
+        user, ends = known
+        if self._clock.now() > ends:
+            raise errors.Unauthorized()
         return user
 
 
@@ -84,17 +103,22 @@ def bearer_token(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def user_of_certificate(der: bytes) -> UserInfo:
-    """Common name and organisations of a certificate; raises ``Unauthorized`` if it has no common name."""
+def user_of_certificate(der: bytes) -> tuple[UserInfo, float]:
+    """Common name and organisations of a certificate, and when it ends (epoch seconds).
+
+    Raises ``Unauthorized`` if it has no common name.
+    """
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
-    subject = x509.load_der_x509_certificate(der).subject
-    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    certificate = x509.load_der_x509_certificate(der)
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     if not names:
         raise errors.Unauthorized()
-    groups = tuple(str(one.value) for one in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))
-    return _authenticated(UserInfo(str(names[0].value), groups=groups))
+    organisations = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    extra: dict[str, tuple[str, ...]] = {CREDENTIAL_ID: (f"X509SHA256={hashlib.sha256(der).hexdigest()}",)}
+    user = UserInfo(str(names[0].value), groups=tuple(str(one.value) for one in organisations), extra=extra)
+    return _authenticated(user), certificate.not_valid_after_utc.timestamp()
 
 
 def _authenticated(user: UserInfo) -> UserInfo:

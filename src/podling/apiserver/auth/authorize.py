@@ -6,13 +6,23 @@ read it.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from podling.api import errors
+from podling.api.gotext import quote
 from podling.apiserver.request import RequestInfo, UserInfo
 
 from .node import NodeAuthorizer
-from .rbac import Rbac
+from .rbac import ALLOWED, Rbac
 
 MASTERS = "system:masters"
+
+
+class Decision(NamedTuple):
+    """An answer and, where there is more to say, the reason for it."""
+
+    allowed: bool
+    reason: str
 
 
 class Authorizer:
@@ -26,18 +36,29 @@ class Authorizer:
         """Whether the user may do what ``info`` describes."""
         return MASTERS in user.groups or self.rbac.allows(user, info) or self.nodes.allows(user, info)
 
+    def decide(self, user: UserInfo, info: RequestInfo) -> Decision:
+        """As ``allows``, and why, as far as upstream would say."""
+        allowed = self.allows(user, info)
+        if MASTERS in user.groups:
+            return Decision(allowed, "")
+        because = self.rbac.reason(user, info)
+        if allowed:
+            return Decision(allowed, because if because.startswith(ALLOWED) else "")
+        return Decision(allowed, "\n".join(filter(None, (self.nodes.reason(user, info), because))))
+
     def check(self, user: UserInfo, info: RequestInfo) -> None:
         """Return, or raise ``Forbidden`` with upstream's sentence."""
         if not self.allows(user, info):
-            raise refusal(user, info)
+            raise refusal(user, info, reason=self.decide(user, info).reason)
 
 
-def refusal(user: UserInfo, info: RequestInfo) -> errors.Forbidden:
+def refusal(user: UserInfo, info: RequestInfo, *, reason: str = "") -> errors.Forbidden:
     """`pods is forbidden: User "x" cannot list resource "pods" in API group "" in the namespace "default"`."""
+    who, because = f"User {quote(user.name)}", f": {reason}" if reason else ""
     if not info.is_resource:
-        return errors.Forbidden("", "", f'User "{user.name}" cannot {info.verb} path "{info.path}"')
+        return errors.Forbidden("", "", f"{who} cannot {info.verb} path {quote(info.path)}{because}")
     resource = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
-    where = f' in the namespace "{info.namespace}"' if info.namespace else " at the cluster scope"
-    why = f'User "{user.name}" cannot {info.verb} resource "{resource}" in API group "{info.group}"{where}'
+    where = f" in the namespace {quote(info.namespace)}" if info.namespace else " at the cluster scope"
+    what = f"resource {quote(resource)} in API group {quote(info.group)}"
     target = f"{info.resource}.{info.group}" if info.group else info.resource
-    return errors.Forbidden(target, info.name, why)
+    return errors.Forbidden(target, info.name, f"{who} cannot {info.verb} {what}{where}{because}")

@@ -16,6 +16,9 @@ from .rbac import covers_request
 
 USER_PREFIX, GROUP = "system:node:", "system:nodes"
 
+LEASES = "kube-node-lease"
+LEASE_VERBS = ("create", "delete", "get", "patch", "update")
+
 PodsOf = Callable[[str], Sequence[core_v1.Pod]]
 """The Pods bound to a node, by its name."""
 
@@ -48,9 +51,20 @@ class NodeAuthorizer:
             and info.name != node
         ):
             return False
-        if info.group == "coordination.k8s.io" and info.resource == "leases" and info.verb != "create":
-            return info.namespace == "kube-node-lease" and info.name == node
+        if info.group == "coordination.k8s.io" and info.resource == "leases":
+            own = info.verb == "create" or info.name == node
+            return own and info.namespace == LEASES and info.verb in LEASE_VERBS
+        if info.group == "storage.k8s.io" and info.resource == "csinodes" and info.verb != "create":
+            own = info.name == node
+            return own and any(covers_request(rule, info) for rule in self._rules)
         return any(covers_request(rule, info) for rule in self._rules)
+
+    def reason(self, user: UserInfo, info: RequestInfo) -> str:
+        """Why an agent was not allowed, in upstream's words; nothing for anybody else."""
+        node = node_of(user)
+        if node and info.group == "" and info.resource in REFERENCES:
+            return f"no relationship found between node '{node}' and this object"
+        return ""
 
     def _refers(self, node: str, info: RequestInfo) -> bool:
         reads = REFERENCES[info.resource]

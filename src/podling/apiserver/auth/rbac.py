@@ -4,7 +4,7 @@ Bindings are found by subject, so the cost of a question does not grow with the 
 remembered until any of the four kinds changes.  A ClusterRole with an aggregation rule has the rules of the
 ClusterRoles that its selectors match, at once: no controller is waited for.
 
-Pure: told of changes by ``put`` and ``drop``; asked by ``allows`` and ``rules_for``.
+Pure: told of changes by ``put`` and ``drop``; asked by ``allows``, ``reason`` and ``rules_for``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from podling.api import selectors
+from podling.api.gotext import quote
 from podling.api.types import rbac_v1
 from podling.apiserver.request import RequestInfo, UserInfo
 
@@ -21,8 +22,10 @@ Rule = rbac_v1.PolicyRule
 SubjectKey = tuple[str, str]
 Question = tuple[str, tuple[str, ...], str, str, str, str, str, str, str]
 
+API_GROUP = "rbac.authorization.k8s.io"
 ACCOUNT_PREFIX = "system:serviceaccount:"
 ANSWERS_REMEMBERED = 20_000
+ALLOWED = "RBAC: allowed by "
 
 
 class Rbac:
@@ -79,38 +82,63 @@ class Rbac:
 
     def rules_for(self, user: UserInfo, namespace: str) -> Iterator[Rule]:
         """Every rule that the user has cluster-wide and, with a namespace, in it."""
-        for subject in (("User", user.name), *(("Group", group) for group in user.groups)):
-            for (where, _), binding in self._by_subject.get(subject, {}).items():
-                if where in ("", namespace):
-                    yield from self.rules_of(binding.role_ref, where)
+        for _, _, rules in self._bound(user, namespace):
+            yield from rules
 
-    def rules_of(self, reference: rbac_v1.RoleRef, namespace: str) -> Sequence[Rule]:
-        """The rules of the role that a binding in ``namespace`` refers to; none where it does not exist."""
-        where = "" if reference.kind == "ClusterRole" else namespace
-        role = self._roles.get((where, reference.name))
-        return () if role is None else self._own(role)
+    def rules_of(self, reference: rbac_v1.RoleRef, namespace: str) -> Sequence[Rule] | None:
+        """The rules of the role that a binding in ``namespace`` refers to; None where there is no such role."""
+        if reference.kind == "ClusterRole":
+            role = self._roles.get(("", reference.name))
+        else:
+            role = self._roles.get((namespace, reference.name)) if namespace else None
+        return None if role is None else self._own(role)
+
+    def reason(self, user: UserInfo, info: RequestInfo) -> str:
+        """Why the answer is what it is, in upstream's words: the binding that allows, or the roles that are missing."""
+        missing = []
+        for binding, subject, rules in sorted(self._bound(user, info.namespace), key=_by_name):
+            if any(covers_request(rule, info) for rule in rules):
+                return f"{ALLOWED}{_described(binding, subject)}"
+            reference = binding.role_ref
+            if self.rules_of(reference, binding.metadata.namespace or "") is None:
+                missing.append(f"{reference.kind.lower()}.{API_GROUP} {quote(reference.name)} not found")
+        if not missing:
+            return ""
+        return f"RBAC: {missing[0]}" if len(missing) == 1 else f"RBAC: [{', '.join(missing)}]"
 
     def aggregated(self, role: rbac_v1.ClusterRole) -> list[Rule]:
         """The rules of all ClusterRoles that the role's selectors match, by name, without repetitions."""
         name = role.metadata.name or ""
         if name not in self._aggregated:
-            self._aggregated[name] = []  # what a role that aggregates itself, by whatever way, finds
-            self._aggregated[name] = self._gather(role)
+            self._aggregated[name] = self._gather(role, {name})
         return self._aggregated[name]
+
+    def _bound(self, user: UserInfo, namespace: str) -> Iterator[tuple[Binding, SubjectKey, Sequence[Rule]]]:
+        """The bindings that reach the user here, through which subject, and the rules of each."""
+        for subject in (("User", user.name), *(("Group", group) for group in user.groups)):
+            for (where, _), binding in self._by_subject.get(subject, {}).items():
+                if where in ("", namespace):
+                    yield binding, subject, self.rules_of(binding.role_ref, where) or ()
 
     def _own(self, role: Role) -> Sequence[Rule]:
         if isinstance(role, rbac_v1.ClusterRole) and role.aggregation_rule is not None:
             return self.aggregated(role)
         return role.rules or ()
 
-    def _gather(self, role: rbac_v1.ClusterRole) -> list[Rule]:
+    def _gather(self, role: rbac_v1.ClusterRole, seen: set[str]) -> list[Rule]:
+        """As ``aggregated``, without the roles in ``seen``: roles may aggregate each other."""
         rule = role.aggregation_rule
         wanted = [selectors.from_struct(one) for one in (rule.cluster_role_selectors if rule else None) or ()]
         rules: list[Rule] = []
-        for (where, _), other in sorted(self._roles.items(), key=lambda item: item[0]):
-            matched = any(selector.matches(other.metadata.labels) for selector in wanted)
-            if where == "" and other is not role and matched:
-                rules += [one for one in self._own(other) if one not in rules]
+        for (where, name), other in sorted(self._roles.items(), key=lambda item: item[0]):
+            if where or name in seen or not any(one.matches(other.metadata.labels) for one in wanted):
+                continue
+            if isinstance(other, rbac_v1.ClusterRole) and other.aggregation_rule is not None:
+                seen.add(name)
+                found: Sequence[Rule] = self._gather(other, seen)
+            else:
+                found = other.rules or ()
+            rules += [one for one in found if one not in rules]
         return rules
 
     def _unbind(self, key: tuple[str, str]) -> None:
@@ -121,6 +149,22 @@ class Rbac:
     def _forget_answers(self) -> None:
         self._answers.clear()
         self._aggregated.clear()
+
+
+def _by_name(bound: tuple[Binding, SubjectKey, Sequence[Rule]]) -> tuple[bool, str]:
+    """ClusterRoleBindings first."""
+    return bool(bound[0].metadata.namespace), bound[0].metadata.name or ""
+
+
+def _described(binding: Binding, subject: SubjectKey) -> str:
+    meta, reference = binding.metadata, binding.role_ref
+    name = f"{meta.name}/{meta.namespace}" if meta.namespace else meta.name or ""
+    kind, who = subject
+    if kind == "User" and who.startswith(ACCOUNT_PREFIX):
+        namespace, _, account = who.removeprefix(ACCOUNT_PREFIX).partition(":")
+        kind, who = "ServiceAccount", f"{account}/{namespace}"
+    which = "RoleBinding" if meta.namespace else "ClusterRoleBinding"
+    return f"{which} {quote(name)} of {reference.kind} {quote(reference.name)} to {kind} {quote(who)}"
 
 
 def subject_keys(binding: Binding) -> set[SubjectKey]:

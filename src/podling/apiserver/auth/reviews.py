@@ -5,17 +5,23 @@ Each function takes the request object and returns it answered.  Nothing here is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from podling.api import errors
-from podling.api.types import authentication_v1, authorization_v1, rbac_v1
+from podling.api import errors, field, kinds
+from podling.api.kinds import Kind
+from podling.api.types import authentication_v1, authorization_v1
 from podling.apiserver.request import RequestInfo, UserInfo
 
 from .authenticate import Authenticator
-from .authorize import MASTERS, Authorizer
+from .authorize import Authorizer
+from .node import node_of
+
+SPEC = field.Path("spec")
+NO_NODE_RULES = "node authorizer does not support user rule resolution"
 
 Attributes = authorization_v1.ResourceAttributes
 PathAttributes = authorization_v1.NonResourceAttributes
+_Spec = authorization_v1.SubjectAccessReviewSpec | authorization_v1.SelfSubjectAccessReviewSpec
 
 
 def asked(resource: Attributes | None, path: PathAttributes | None) -> RequestInfo:
@@ -40,8 +46,8 @@ def answer(
     authorizer: Authorizer, user: UserInfo, info: RequestInfo
 ) -> authorization_v1.SubjectAccessReviewStatus:
     """May the user do it?"""
-    allowed = authorizer.allows(user, info)
-    return authorization_v1.SubjectAccessReviewStatus(allowed=allowed)
+    allowed, reason = authorizer.decide(user, info)
+    return authorization_v1.SubjectAccessReviewStatus(allowed=allowed, reason=reason or None)
 
 
 def subject_access(
@@ -49,13 +55,10 @@ def subject_access(
 ) -> authorization_v1.SubjectAccessReview:
     """May somebody else do it?"""
     spec = review.spec
-    if not spec.user and not spec.groups:
-        raise errors.BadRequest("spec.user and spec.groups cannot both be empty")
-    user = UserInfo(
-        spec.user or "", uid=spec.uid or "", groups=tuple(spec.groups or ()), extra=_extra(spec.extra)
+    _check(kinds.SUBJECT_ACCESS_REVIEW, _attribute_faults(spec) + _user_faults(spec))
+    review.status = answer(
+        authorizer, _asker(spec), asked(spec.resource_attributes, spec.non_resource_attributes)
     )
-    info = asked(spec.resource_attributes, spec.non_resource_attributes)
-    review.status = answer(authorizer, user, info)
     return review
 
 
@@ -64,10 +67,14 @@ def local_subject_access(
 ) -> authorization_v1.LocalSubjectAccessReview:
     """May somebody else do it in this namespace?"""
     spec = review.spec
-    if spec.resource_attributes is None or spec.resource_attributes.namespace != namespace:
+    faults = _attribute_faults(spec) + _user_faults(spec)
+    if spec.non_resource_attributes is not None:
+        path = SPEC / "nonResourceAttributes"
+        faults.append(field.invalid(path, spec.non_resource_attributes, "disallowed on this kind of request"))
+    _check(kinds.LOCAL_SUBJECT_ACCESS_REVIEW, faults)
+    if spec.resource_attributes is None or (spec.resource_attributes.namespace or "") != namespace:
         raise errors.BadRequest(f"spec.resourceAttributes.namespace must match namespace: {namespace}")
-    user = UserInfo(spec.user or "", groups=tuple(spec.groups or ()), extra=_extra(spec.extra))
-    review.status = answer(authorizer, user, asked(spec.resource_attributes, None))
+    review.status = answer(authorizer, _asker(spec), asked(spec.resource_attributes, None))
     return review
 
 
@@ -75,8 +82,9 @@ def self_subject_access(
     review: authorization_v1.SelfSubjectAccessReview, authorizer: Authorizer, *, user: UserInfo
 ) -> authorization_v1.SelfSubjectAccessReview:
     """May I do it?"""
-    info = asked(review.spec.resource_attributes, review.spec.non_resource_attributes)
-    review.status = answer(authorizer, user, info)
+    spec = review.spec
+    _check(kinds.SELF_SUBJECT_ACCESS_REVIEW, _attribute_faults(spec))
+    review.status = answer(authorizer, user, asked(spec.resource_attributes, spec.non_resource_attributes))
     return review
 
 
@@ -87,10 +95,8 @@ def self_subject_rules(
     namespace = review.spec.namespace or ""
     if not namespace:
         raise errors.BadRequest("no namespace on request")
-    rules: list[rbac_v1.PolicyRule] = list(authorizer.rbac.rules_for(user, namespace))
-    if MASTERS in user.groups:
-        rules.append(rbac_v1.PolicyRule(verbs=["*"], api_groups=["*"], resources=["*"]))
-        rules.append(rbac_v1.PolicyRule(verbs=["*"], non_resource_urls=["*"]))
+    rules = list(authorizer.rbac.rules_for(user, namespace))
+    is_node = bool(node_of(user))
     review.status = authorization_v1.SubjectRulesReviewStatus(
         resource_rules=[
             authorization_v1.ResourceRule(
@@ -107,7 +113,8 @@ def self_subject_rules(
             for rule in rules
             if rule.non_resource_urls
         ],
-        incomplete=False,
+        incomplete=is_node,
+        evaluation_error=NO_NODE_RULES if is_node else None,
     )
     return review
 
@@ -127,15 +134,40 @@ def token(
     if not review.spec.token:
         raise errors.BadRequest("token is required for TokenReview in authentication")
     try:
-        user = authenticator.by_token(review.spec.token)
+        user, shared = authenticator.identify(review.spec.token, review.spec.audiences or audiences)
     except errors.Unauthorized:
         review.status = authentication_v1.TokenReviewStatus(error="[invalid bearer token]")
         return review
-    wanted = [one for one in review.spec.audiences or audiences if one in audiences]
     review.status = authentication_v1.TokenReviewStatus(
-        authenticated=bool(wanted), user=_info(user) if wanted else None, audiences=wanted or None
+        authenticated=True, user=_info(user), audiences=list(shared)
     )
     return review
+
+
+def _check(kind: Kind, faults: list[field.FieldError]) -> None:
+    if faults:
+        raise errors.Invalid(kind, "", faults)
+
+
+def _attribute_faults(spec: _Spec) -> list[field.FieldError]:
+    if spec.resource_attributes is None and spec.non_resource_attributes is None:
+        words = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        return [field.invalid(SPEC / "resourceAttributes", None, words)]
+    if spec.resource_attributes is not None and spec.non_resource_attributes is not None:
+        words = "cannot be specified in combination with resourceAttributes"
+        return [field.invalid(SPEC / "nonResourceAttributes", spec.non_resource_attributes, words)]
+    return []
+
+
+def _user_faults(spec: authorization_v1.SubjectAccessReviewSpec) -> list[field.FieldError]:
+    if spec.user or spec.groups:
+        return []
+    return [field.invalid(SPEC / "user", spec.user or "", "at least one of user or group must be specified")]
+
+
+def _asker(spec: authorization_v1.SubjectAccessReviewSpec) -> UserInfo:
+    extra = {key.lower(): tuple(values) for key, values in (spec.extra or {}).items()}
+    return UserInfo(spec.user or "", uid=spec.uid or "", groups=tuple(spec.groups or ()), extra=extra)
 
 
 def _info(user: UserInfo) -> authentication_v1.UserInfo:
@@ -145,7 +177,3 @@ def _info(user: UserInfo) -> authentication_v1.UserInfo:
         groups=list(user.groups) or None,
         extra={key: list(values) for key, values in user.extra.items()} or None,
     )
-
-
-def _extra(extra: Mapping[str, Sequence[str]] | None) -> dict[str, tuple[str, ...]]:
-    return {key.lower(): tuple(values) for key, values in (extra or {}).items()}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REMEMBERED = 4096
 LEEWAY_SECONDS = 10
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 GROUPS = ("system:serviceaccounts", "system:authenticated")
 
 Existing = Callable[[str, str, str], str | None]
@@ -54,9 +55,7 @@ class Claims:
 
     def user(self) -> UserInfo:
         """The user that the token stands for (API reference: service account tokens)."""
-        extra: dict[str, tuple[str, ...]] = {
-            "authentication.kubernetes.io/credential-id": (f"JTI={self.id}",)
-        }
+        extra: dict[str, tuple[str, ...]] = {CREDENTIAL_ID: (f"JTI={self.id}",)}
         if self.bound is not None and self.bound.kind == "Pod":
             extra["authentication.kubernetes.io/pod-name"] = (self.bound.name,)
             extra["authentication.kubernetes.io/pod-uid"] = (self.bound.uid,)

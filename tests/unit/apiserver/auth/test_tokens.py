@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import hashlib
 
 import jwt
 import pytest
@@ -10,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from podling.aio.clock import Clock
 from podling.api import errors
-from podling.apiserver.auth import Authenticator, Claims, Reference, ServiceAccountTokens
+from podling.api.types import authentication_v1
+from podling.apiserver.auth import Authenticator, Claims, Reference, ServiceAccountTokens, reviews
 from podling.apiserver.auth.tokens import InvalidToken
 from podling.apiserver.request import Query, Request, UserInfo
 
@@ -134,7 +136,7 @@ def test_tokens_come_by_header_and_by_websocket_protocol(authenticator: Authenti
     assert authenticator.authenticate(request(sec_websocket_protocol=protocols)).name == "ann"
 
 
-def test_a_certificate_names_user_and_groups(authenticator: Authenticator) -> None:
+def certificate(*, ends: float) -> bytes:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.x509.oid import NameOID
@@ -142,14 +144,52 @@ def test_a_certificate_names_user_and_groups(authenticator: Authenticator) -> No
     key = ec.generate_private_key(ec.SECP256R1())
     attributes = [(NameOID.ORGANIZATION_NAME, "system:masters"), (NameOID.COMMON_NAME, "root")]
     name = x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])
-    when = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    last = datetime.datetime.fromtimestamp(ends, datetime.UTC)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = (
-        builder.serial_number(1).not_valid_before(when).not_valid_after(when + datetime.timedelta(days=1))
-    )
-    der = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    builder = builder.serial_number(1).not_valid_before(last - datetime.timedelta(days=1))
+    signed = builder.not_valid_after(last).sign(key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.DER)
+
+
+def test_a_certificate_names_user_and_groups(authenticator: Authenticator) -> None:
     asked = request()
-    asked.peer_certificate = der
+    asked.peer_certificate = der = certificate(ends=NOW + 3600)
     assert authenticator.authenticate(asked) == UserInfo(
-        "root", groups=("system:masters", "system:authenticated")
+        "root",
+        groups=("system:masters", "system:authenticated"),
+        extra={
+            "authentication.kubernetes.io/credential-id": (f"X509SHA256={hashlib.sha256(der).hexdigest()}",)
+        },
     )
+
+
+def test_a_certificate_that_ended_on_an_open_connection_is_refused(authenticator: Authenticator) -> None:
+    asked = request()
+    asked.peer_certificate = certificate(ends=NOW - 1)
+    with pytest.raises(errors.Unauthorized):
+        authenticator.authenticate(asked)
+
+
+def test_a_token_for_others_is_reviewed_for_those_who_ask_about_it(
+    tokens: ServiceAccountTokens, authenticator: Authenticator
+) -> None:
+    def review(token: str, *audiences: str) -> authentication_v1.TokenReviewStatus | None:
+        spec = authentication_v1.TokenReviewSpec(token=token, audiences=list(audiences) or None)
+        asked = authentication_v1.TokenReview(spec=spec)
+        return reviews.token(asked, authenticator, audiences=tokens.audiences).status
+
+    vault = tokens.issue(claims(audiences=("vault", "other")), now=NOW)
+    ours = tokens.issue(claims(), now=NOW)
+    found = review(vault, "vault", "somebody")
+    assert found is not None
+    assert found.user is not None
+    assert (found.authenticated, found.audiences) == (True, ["vault"])
+    assert found.user.username == "system:serviceaccount:a:bot"
+    for token, audiences in ((vault, ()), (ours, ("vault",)), ("letmein", ("vault",)), ("wrong", ())):
+        refused = review(token, *audiences)
+        assert refused is not None
+        assert (refused.authenticated, refused.error) == (None, "[invalid bearer token]")
+    for token in (ours, "letmein"):
+        accepted = review(token)
+        assert accepted is not None
+        assert (accepted.authenticated, accepted.audiences) == (True, [ISSUER])

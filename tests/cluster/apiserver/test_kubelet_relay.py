@@ -1,0 +1,125 @@
+"""Logs and exec, relayed to a kubelet that the test plays."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+PODS = "/api/v1/namespaces/default/pods"
+UPGRADE = {
+    "upgrade": "websocket",
+    "connection": "Upgrade",
+    "sec-websocket-protocol": "v5.channel.k8s.io,v4.channel.k8s.io",
+}
+
+
+class Client:
+    """The client's side of an upgraded connection."""
+
+    def __init__(self):
+        self.sent = asyncio.Queue()
+        self.received = asyncio.Queue()
+        self.closed_with = None
+
+    async def receive(self):
+        return await self.sent.get()
+
+    async def send(self, data):
+        await self.received.put(data)
+
+    async def close(self, code=1000):
+        self.closed_with = code
+
+
+@pytest.fixture
+async def bound(api, pod, kubelet):
+    """A Pod on a node."""
+    api.server._services.dial = kubelet
+    await api.make(PODS, pod())
+    await api.post(f"{PODS}/web/binding", {"target": {"name": "n1"}})
+    return api
+
+
+async def read(response):
+    assert response.status == 200, response.body
+    return b"".join([chunk async for chunk in response.body]).decode()
+
+
+async def test_a_log_comes_from_the_pods_node(bound, kubelet):
+    answer = await bound.send("GET", f"{PODS}/web/log", tailLines="5", timestamps="true")
+    assert await read(answer) == "one\n"
+    assert answer.content_type == "text/plain"
+    assert kubelet.asked == ["node n1", "/containerLogs/default/web/main?timestamps=true&tailLines=5"]
+
+
+async def test_a_followed_log_streams(bound, kubelet):
+    answer = await bound.send("GET", f"{PODS}/web/log", follow="true")
+    assert await anext(answer.body) == b"one\n"
+    kubelet.go_on.set()
+    assert await anext(answer.body) == b"two\n"
+    with pytest.raises(StopAsyncIteration):
+        await anext(answer.body)
+
+
+async def test_the_kubelets_words_reach_the_client(bound):
+    answer = await bound.get(f"{PODS}/web/log", previous="true")
+    assert (answer.status, answer.message) == (400, "previous terminated container not found")
+
+
+async def test_which_container_is_meant_must_be_clear(api, pod):
+    containers = [{"name": name, "image": "busybox"} for name in ("a", "b")]
+    await api.make(PODS, pod(containers=containers))
+    unclear = await api.get(f"{PODS}/web/log")
+    assert unclear.message == "a container name must be specified for pod web, choose one of: [a b]"
+    unknown = await api.get(f"{PODS}/web/log", container="c")
+    assert unknown.message == "container c is not valid for pod web"
+    nowhere = await api.get(f"{PODS}/web/log", container="a")
+    assert nowhere.message == "pod web does not have a host assigned"
+    negative = await api.get(f"{PODS}/web/log", container="a", tailLines="-1")
+    assert negative.status == 422
+
+
+async def test_exec_relays_both_ways_until_the_command_ends(bound, kubelet):
+    query = {"command": "cat", "stdin": "true", "stdout": "true", "stderr": "true"}
+    answer = await bound.send("GET", f"{PODS}/web/exec", headers=UPGRADE, **query)
+    assert (answer.status, answer.body.protocol) == (101, "v5.channel.k8s.io")
+    assert kubelet.asked[-1] == "/exec/default/web/main?command=cat&input=1&output=1&error=1"
+    client = Client()
+    session = asyncio.ensure_future(answer.body.serve(client))
+    await client.sent.put(b"\x00hello")
+    assert await client.received.get() == b"\x01HELLO"
+    await client.sent.put(b"\x00bye")
+    assert await client.received.get() == b"\x01BYE"
+    assert await client.received.get() == b'\x03{"status":"Success"}'
+    await asyncio.wait_for(session, 5)
+    assert client.closed_with == 1000
+
+
+async def test_exec_ends_when_the_client_goes_and_when_the_server_closes(bound):
+    for end in ("client", "server"):
+        answer = await bound.send("GET", f"{PODS}/web/exec", headers=UPGRADE, command="cat", stdout="true")
+        client = Client()
+        session = asyncio.ensure_future(answer.body.serve(client))
+        if end == "client":
+            await client.sent.put(None)
+        else:
+            bound.server._services.closing.set()
+        await asyncio.wait_for(session, 5)
+        assert client.closed_with == 1000
+
+
+async def test_exec_that_cannot_be_served_says_why(bound):
+    path = f"{PODS}/web/exec"
+    plain = await bound.get(path, command="cat", stdout="true")
+    assert (plain.status, plain.message) == (400, "Upgrade request required")
+    old = await bound.get(
+        path, headers={**UPGRADE, "sec-websocket-protocol": "channel.k8s.io"}, command="cat", stdout="1"
+    )
+    assert "none of the protocols" in old.message
+    nothing = await bound.get(path, headers=UPGRADE, stdout="true")
+    assert nothing.message == "you must specify at least one command for the container"
+    silent = await bound.get(path, headers=UPGRADE, command="cat")
+    assert silent.message == "you must specify at least 1 of stdin, stdout, stderr"
+    spdy = await bound.post(path, None, command="cat", stdout="true")
+    assert "SPDY/3.1 is not served" in spdy.message
