@@ -17,7 +17,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from podling.aio import spawn
+from podling.aio import pipes, spawn
 from podling.runtime.cgroups import CgroupFault
 from podling.runtime.images import Rootfs
 from podling.runtime.interface import (
@@ -41,6 +41,7 @@ from .sandboxes import Box
 
 _LOST = "ContainerStatusUnknown"
 _TOOL_SECONDS = 60.0
+_CONMON_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -147,6 +148,7 @@ class Containers:
                 exit_code=fault.exit_code,
                 reason="StartError",
                 message=str(fault),
+                conmon=_supervisor(cell.folder),
             )
             await self.context.workers.run(records.save, cell.folder / "status.json", cell.status)
             self.publish(cell)
@@ -184,11 +186,25 @@ class Containers:
     async def _remove(self, cell: Cell) -> None:
         cell.removed = True
         self._unguard(cell)
+        await self._see_off(cell.status.conmon)
         await self.context.workers.run(_remove, self.context, cell)
         self.cells.pop(cell.id, None)
         cell.close()
         gone = ContainerEvent(container_id=cell.id, sandbox_id=cell.record.sandbox_id, container=None)
         self.context.events.publish(gone)
+
+    async def _see_off(self, supervisor: ProcessId | None) -> None:
+        """Wait for conmon, which ends by itself right after its container."""
+        pidfd = supervisor.open() if supervisor is not None else -1
+        if pidfd < 0:
+            return
+        try:
+            async with asyncio.timeout(_CONMON_SECONDS):
+                await pipes.wait_readable(pidfd)
+        except TimeoutError:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        finally:
+            os.close(pidfd)
 
     def publish(self, cell: Cell) -> None:
         view = cell.view()

@@ -31,6 +31,7 @@ from .sandboxes import Box
 
 _MAX_OUTPUT = 16 << 20
 _CONNECT_SECONDS = 10.0
+_REAP_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -158,21 +159,40 @@ class _Session:
 
     @asynccontextmanager
     async def terminal(self) -> AsyncIterator[streams.TerminalStream]:
+        if not self._context.tools.is_crun:
+            async with self._relayed_terminal() as stream:
+                yield stream
+            return
         with (
             tempfile.TemporaryDirectory(prefix="podling-") as folder,  # short: socket paths end at 107 bytes
             socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as listener,
         ):
             listener.bind(f"{folder}/tty")
             listener.listen(1)
-            process = await self._spawn(
-                ["--console-socket", f"{folder}/tty"], stdin=spawn.DEVNULL, output=spawn.DEVNULL
-            )
+            extra = ["--console-socket", f"{folder}/tty"]
+            process = await self._spawn(extra, stdin=spawn.DEVNULL, output=spawn.DEVNULL)
             async with self._ending(process):
                 master = await self._master(listener, process)
                 try:
                     yield streams.TerminalStream(master, process, self._finish)
                 finally:
                     os.close(master)
+
+    @asynccontextmanager
+    async def _relayed_terminal(self) -> AsyncIterator[streams.TerminalStream]:
+        """runc hands a terminal over only to those who do without the exit code; it relays to one of ours instead."""
+        master, slave = os.openpty()
+        try:
+            os.set_blocking(master, False)
+            process = await self._spawn([], stdin=slave, output=slave)
+            async with self._ending(process):
+                os.close(slave)
+                slave = -1
+                yield streams.TerminalStream(master, process, self._finish, relayed=True)
+        finally:
+            for fd in (master, slave):
+                if fd >= 0:
+                    os.close(fd)
 
     async def _spawn(self, extra: list[str], *, stdin: int, output: int) -> spawn.Process:
         argv = [
@@ -193,9 +213,10 @@ class _Session:
         try:
             yield
         finally:
-            if process.returncode is None:
-                self._kill_inside()
-                process.kill_group()
+            if process.returncode is None and self._kill_inside():
+                # killed first, it would leave the command a zombie of the container's init, which may never reap
+                await asyncio.wait([process.exited], timeout=_REAP_SECONDS)
+            process.kill_group()
             process.close()
             await process.settle()
 
@@ -229,10 +250,14 @@ class _Session:
         errors = [json.loads(line) for line in lines if line.startswith("{")]
         return str(errors[-1].get("msg", "")) if errors else "\n".join(lines)
 
-    def _kill_inside(self) -> None:
-        """Kill the command's process group in the container (the runtime gave it a session of its own)."""
+    def _kill_inside(self) -> bool:
+        """Kill the command's process group (the OCI runtime gave it a session of its own); False if there is none."""
         with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
-            os.killpg(int(self._pid.read_text()), signal.SIGKILL)
+            group = os.getpgid(int(self._pid.read_text()))
+            if group not in (0, os.getpgrp()):
+                os.killpg(group, signal.SIGKILL)
+                return True
+        return False
 
 
 def _socket_inside(netns: str, family: socket.AddressFamily) -> socket.socket:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import signal
 import socket
 import struct
 import termios
@@ -67,12 +68,15 @@ class PipeStream:
 
 
 class TerminalStream:
-    """An exec with a terminal, whose master side is ``master``."""
+    """An exec with a terminal, whose master side is ``master``; ``relayed``: the process must be told of its size."""
 
-    def __init__(self, master: int, process: Process, finish: Callable[[int], Awaitable[int]]) -> None:
+    def __init__(
+        self, master: int, process: Process, finish: Callable[[int], Awaitable[int]], *, relayed: bool = False
+    ) -> None:
         self._master = master
         self._process = process
         self._finish = finish
+        self._relayed = relayed
 
     async def read(self) -> AsyncIterator[tuple[int, bytes]]:
         while data := await pipes.read(self._master):
@@ -86,6 +90,8 @@ class TerminalStream:
 
     async def resize(self, width: int, height: int) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        if self._relayed:
+            self._process.send_signal(signal.SIGWINCH)
 
     async def wait(self) -> int:
         return await self._finish(await self._process.wait())
