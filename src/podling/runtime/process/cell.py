@@ -91,7 +91,7 @@ class Cell:
             reason=_reason(end),
             message=end.message if end else "",
             pid=self.started.pid if self.started and self.running else 0,
-            log_path=record.config.log_path,
+            log_path=record.log,
             labels=record.config.labels,
             annotations=record.config.annotations,
         )

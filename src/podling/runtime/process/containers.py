@@ -116,6 +116,7 @@ class Containers:
             image_id=image.image_id,
             created_at=time.time_ns(),
             stop_signal=stop_signal(config, image.config),
+            log=_log_path(sandbox, config),
         )
         order = Order(
             record=record,
@@ -151,7 +152,7 @@ class Containers:
                     code=_START_EXIT_CODE,
                     signal=0,
                     finished_at=time.time_ns(),
-                    reason="ContainerCannotRun",
+                    reason="StartError",
                     message=message,
                 )
             )
@@ -300,10 +301,15 @@ def _make_root(order: Order) -> Plan:
         root=root,
         files=files,
     )
-    log = ""
-    if order.sandbox.config.log_directory and config.log_path:
-        log = str(Path(order.sandbox.config.log_directory, config.log_path))
-    return launch.container(config, around, container_id=order.record.id, folder=order.own, log=log)
+    return launch.container(
+        config, around, container_id=order.record.id, folder=order.own, log=order.record.log
+    )
+
+
+def _log_path(sandbox: SandboxRecord, config: ContainerConfig) -> str:
+    """Where the container's log is, "" if it has none."""
+    folder = sandbox.config.log_directory
+    return str(Path(folder, config.log_path)) if folder and config.log_path else ""
 
 
 def _fill(root: Path, image: Rootfs, isolation: Isolation) -> None:

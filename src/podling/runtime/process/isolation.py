@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import enum
 import json
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,7 +80,7 @@ def choose(abilities: Mapping[str, Any], *, at_most: Mode = Mode.NAMESPACES) -> 
     reasons = {m.value: abilities[m.value] for m in order[: order.index(mode)] if abilities[m.value]}
     return Isolation(
         mode=mode,
-        every_id=bool(abilities["every_id"]) if mode is Mode.NAMESPACES else os.geteuid() == 0,
+        every_id=bool(abilities["every_id" if mode is Mode.NAMESPACES else "users"]),
         overlay=bool(abilities["overlay"]) and mode is Mode.NAMESPACES,
         why_not_better=reasons,
     )

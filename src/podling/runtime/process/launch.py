@@ -7,6 +7,7 @@ the isolation allows.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,7 @@ def container(
         "root": str(around.root),
         "overlay": _overlay(around),
         "mounts": _mounts(config, around),
+        "own": {target: str(file) for target, file in around.files.items()},
         "hostname": around.sandbox.hostname or os.uname().nodename,
         "readonly_root": config.security.readonly_rootfs,
         "every_id": around.isolation.every_id,
@@ -84,7 +86,7 @@ def execution(plan: Plan, argv: Sequence[str], config: ContainerConfig, *, termi
     if terminal:
         made["env"] = plan["env"] | {"TERM": "xterm"}
     if plan["mode"] == Mode.PLAIN.value:
-        made["argv"] = _plain_argv(argv, _paths(config, plan["root"]), plan["env"]["PATH"])
+        made["argv"] = _plain_argv(argv, _paths(config, plan), plan["env"]["PATH"])
     return made
 
 
@@ -96,7 +98,25 @@ def _identity(security: SecurityContext, around: Surroundings) -> Identity:
         raise Unsupported(
             "security.run_as_user", f"without privileges all containers run as user {os.geteuid()}"
         )
+    if around.isolation.mode is Mode.PLAIN and around.isolation.every_id:
+        _must_reach(around.root, who)
     return who
+
+
+def _must_reach(root: Path, who: Identity) -> None:
+    """Without a root of its own a process comes to its image through the folders above, which may be closed to it."""
+    if who.uid in (0, os.geteuid()):
+        return
+    for folder in (*reversed(root.parents), root):
+        status = folder.stat()
+        own = status.st_uid == who.uid
+        ours = status.st_gid in (who.gid, *who.groups)
+        if not status.st_mode & (stat.S_IXUSR if own else stat.S_IXGRP if ours else stat.S_IXOTH):
+            raise Unsupported(
+                "security.run_as_user",
+                f"without a root folder of its own user {who.uid} cannot reach its image through {folder}, "
+                f"whose mode is {stat.S_IMODE(status.st_mode):04o}",
+            )
 
 
 def _privileges(security: SecurityContext, around: Surroundings, who: Identity) -> dict[str, Any]:
@@ -170,19 +190,30 @@ def _mounts(config: ContainerConfig, around: Surroundings) -> list[dict[str, Any
     return sorted(own + asked, key=lambda mount: mount["target"].rstrip("/").count("/"))
 
 
-def _paths(config: ContainerConfig, root: str) -> PathMap:
-    return PathMap(root, config.mounts, os.path.exists)
+def _paths(config: ContainerConfig, plan: Plan) -> PathMap:
+    """What a container has of its own: its volumes, its Pod's files, and a /tmp."""
+    own = {"/tmp": f"{plan['root']}/tmp", **plan["own"]}
+    for mount in config.mounts:
+        own[mount.container_path.rstrip("/")] = mount.host_path.rstrip("/")
+    return PathMap(plan["root"], own, os.path.exists)
 
 
 def _in_plain_paths(plan: Plan, config: ContainerConfig) -> Plan:
-    paths = _paths(config, plan["root"])
+    paths = _paths(config, plan)
+    os.makedirs(paths.path("/tmp"), exist_ok=True)
+    os.chmod(paths.path("/tmp"), 0o1777)
+    cwd = paths.path(plan["cwd"])
+    if not os.path.isdir(cwd):
+        cwd = plan["root"] + os.path.normpath(plan["cwd"])
+        os.makedirs(cwd, exist_ok=True)
     env = {name: paths.text(value) for name, value in plan["env"].items()}
     env["PATH"] = paths.search_path(plan["env"]["PATH"])
     env["PODLING_ROOT"] = plan["root"]
+    env.setdefault("TMPDIR", paths.path("/tmp"))
     return plan | {
         "argv": _plain_argv(plan["argv"], paths, env["PATH"]),
         "env": env,
-        "cwd": paths.path(plan["cwd"]),
+        "cwd": cwd,
     }
 
 

@@ -42,6 +42,7 @@ class ContainerRecord:
     image_id: str
     created_at: int
     stop_signal: int
+    log: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

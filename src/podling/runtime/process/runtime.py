@@ -114,6 +114,11 @@ class ProcessRuntime:
 
     async def run_sandbox(self, config: SandboxConfig, *, handler: str = "") -> Sandbox:
         refusals.check_sandbox(config)
+        for known in self._sandboxes.values():
+            if (known.config.uid, known.config.attempt) == (config.uid, config.attempt):
+                raise RuntimeFault(
+                    f"cannot run sandbox of {config.namespace}/{config.name}: attempt {config.attempt} has one, {known.id}"
+                )
         record = SandboxRecord(
             id=secrets.token_hex(32),
             config=config,
@@ -295,9 +300,8 @@ def _write_pod_files(folder: Path, record: SandboxRecord) -> None:
 
 
 def _resolver(dns: DnsConfig) -> str:
-    lines = [f"nameserver {server}" for server in dns.servers]
-    if dns.searches:
-        lines.append(f"search {' '.join(dns.searches)}")
+    lines = [f"search {' '.join(dns.searches)}"] if dns.searches else []
+    lines += [f"nameserver {server}" for server in dns.servers]
     if dns.options:
         lines.append(f"options {' '.join(dns.options)}")
     return "".join(f"{line}\n" for line in lines)

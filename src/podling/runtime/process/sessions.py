@@ -122,11 +122,16 @@ async def port_forward(sandbox: Sandbox, port: int) -> AsyncIterator[PortStream]
                 async with asyncio.timeout(_CONNECT_SECONDS):
                     await asyncio.get_running_loop().sock_connect(connection, (address, port))
             except (OSError, TimeoutError) as error:
-                reasons.append(getattr(error, "strerror", None) or "timed out")
+                reasons.append(_why(error))
                 continue
             yield PortStream(connection)
             return
     raise RuntimeFault(f"cannot connect to port {port} of sandbox {sandbox.id}: {reasons[0]}")
+
+
+def _why(error: OSError | TimeoutError) -> str:
+    """The kernel's words; asyncio puts its own around them."""
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "timed out"
 
 
 def _check(command: Command) -> None:

@@ -110,7 +110,7 @@ class ShellSuite(LifecycleSuite):
             await stream.resize(101, 37)
             await stream.write(b"tty; stty size; exit 5\n")
             output = await _output(stream)
-            assert b"/dev/pts/" in output
+            assert "tty_name" in self.lacks or b"/dev/pts/" in output
             assert b"37 101" in output
             assert await stream.wait() == 5
 
@@ -209,6 +209,7 @@ class ShellSuite(LifecycleSuite):
             assert (await world.runtime.exec_sync(reader, ["touch", "/data/x"], limit=LIMIT)).exit_code == 1
 
     async def test_what_a_container_writes_is_its_own(self, world: World) -> None:
+        self.needs("rootfs")
         box = await self.sandbox(world)
         one, two = await self.running(world, box, "one"), await self.running(world, box, "two")
         await self.shell(world, one, "echo x >/file")

@@ -73,7 +73,8 @@ class Suite:
 
     lacks: frozenset[str] = frozenset()
     """Names of what the runtime refuses: users, readonly_rootfs, mounts, readonly_mounts, tty, attach, stats,
-    workdir, network (Pods share localhost), background (an exec waits for what its command left behind)."""
+    workdir, network (Pods share localhost), background (an exec waits for what its command left behind), tty_name
+    (a terminal has no name inside), rootfs (containers write to the machine's own root)."""
 
     @pytest.fixture
     def world(self) -> AsyncIterator[World]:

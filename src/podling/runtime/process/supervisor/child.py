@@ -17,6 +17,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import termios
 
 from . import enter, kernel
@@ -198,14 +199,20 @@ def _raise_oom_score(wanted: int | None) -> None:
         return
 
 
+def _hand_over(fd: int, uid: int, gid: int) -> None:
+    """So that /dev/stdout can be opened again under the new user.  Never the machine's own, such as /dev/null."""
+    if stat.S_ISFIFO(os.fstat(fd).st_mode) or os.isatty(fd):
+        try:
+            os.fchown(fd, uid, gid)
+        except OSError:
+            return
+
+
 def _drop_privileges(plan: dict[str, Any]) -> None:
     uid, gid = plan["uid"], plan["gid"]
     if uid is not None:
         for fd in range(3):
-            try:
-                os.fchown(fd, uid, gid)  # so that /dev/stdout can be opened again under the new user
-            except OSError:
-                continue
+            _hand_over(fd, uid, gid)
     if plan["capabilities"] is not None:
         kernel.keep_capabilities(plan["capabilities"])
     if plan["groups"] is not None:

@@ -111,8 +111,8 @@ class Server:
 
     def _kill(self, guest: Guest, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         container = self._container(request)
+        kill(container.pid, signal.SIGKILL)  # first: it shall not see the others die and go on
         kin.kill_rest(container.id, container.pid, others=self._mains() - {container.pid})
-        kill(container.pid, signal.SIGKILL)
         return {}
 
     def _reopen(self, guest: Guest, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 _NOTHING = (0, 1, 2)
+_SOMEBODY = 65534
 
 
 def abilities(folder: str) -> dict[str, Any]:
     """For each way of isolation why it does not work here, "" if it does; and what of ``namespaces`` works.
 
-    ``every_id``: a container may have other users than ours.  ``overlay``: layers can be mounted instead of copied.
+    ``every_id``: a container may have other users than ours in there; ``users``: also without a namespace of its own.
+    ``overlay``: layers can be mounted instead of copied.
     """
     place = os.path.join(folder, f"trial-{os.getpid()}")
     os.mkdir(place)
@@ -33,6 +35,7 @@ def abilities(folder: str) -> dict[str, Any]:
             "namespaces": why_not,
             "chroot": _fails(place, mode="chroot"),
             "every_id": every_id,
+            "users": os.geteuid() == 0 and not _fails(place, mode="plain", uid=_SOMEBODY),
             "overlay": not why_not
             and not _fails(place, mode="namespaces", every_id=every_id, overlay=overlay),
         }
@@ -40,7 +43,14 @@ def abilities(folder: str) -> dict[str, Any]:
         _remove(place)
 
 
-def _fails(place: str, *, mode: str, every_id: bool = False, overlay: dict[str, str] | None = None) -> str:
+def _fails(
+    place: str,
+    *,
+    mode: str,
+    every_id: bool = False,
+    overlay: dict[str, str] | None = None,
+    uid: int | None = None,
+) -> str:
     plan = {
         "argv": [],
         "env": {},
@@ -53,9 +63,9 @@ def _fails(place: str, *, mode: str, every_id: bool = False, overlay: dict[str, 
         "readonly_root": False,
         "every_id": every_id,
         "join": 0,
-        "uid": None,
-        "gid": None,
-        "groups": None,
+        "uid": uid,
+        "gid": uid,
+        "groups": None if uid is None else [],
         "capabilities": None,
         "no_new_privs": False,
         "oom_score_adj": None,
