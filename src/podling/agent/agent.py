@@ -154,6 +154,9 @@ class Agent(Service):
         self._pods = Pods(kit, mine, node_labels=node.labels)
         await self._pods.start()
         kit.tell_node(node.node, "Normal", "Starting", "Starting kubelet.")
+        if kit.info.not_isolated:
+            shared = "; ".join(kit.info.not_isolated)
+            kit.tell_node(node.node, "Warning", "NotIsolated", f"Containers share with the machine: {shared}")
         await node.write()
         self.tasks.start(node.run(self.tasks), name="node")
         self.tasks.start(LogRotation(kit).run(), name="log rotation")

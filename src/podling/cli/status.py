@@ -55,7 +55,8 @@ def _facts(layout: Layout, config: settings.ClusterConfig, found: Holder | None)
         "upSeconds": round(time.time() - found.since, 1),
         "residentBytes": _resident(found.pid),
         "runtime": found.runtime,
-        "notIsolated": found.runtime_note,
+        "runtimeNote": found.runtime_note,
+        "notIsolated": list(found.not_isolated),
         **session.run(layout, _inside),
     }
     return facts
@@ -74,6 +75,7 @@ async def _inside(client: Any) -> dict[str, Any]:
     return {
         "version": version.git_version,
         "nodes": {node.metadata.name: "Ready" if _ready(node) else "NotReady" for node in nodes.items},
+        "podCIDRs": [cidr for node in nodes.items for cidr in node.spec.pod_cidrs or ()],
         "pods": phases,
     }
 
@@ -103,13 +105,15 @@ def _print(facts: dict[str, Any]) -> None:
         "runtime": facts["runtime"],
         "nodes": nodes or "none",
         "pods": pods,
-        "ranges": f"Pods {facts['clusterCIDR']}, Services {facts['serviceCIDR']}",
+        "ranges": f"Pods {', '.join(facts['podCIDRs']) or 'none'}, Services {facts['serviceCIDR']}",
         "kubectl": f"--context {facts['context']}, or --kubeconfig {facts['kubeconfig']}",
     }
     for label, text in rows.items():
         typer.echo(f"   {label:9} {text}")
-    if facts["notIsolated"]:
-        screen.warn(facts["notIsolated"])
+    if facts["runtimeNote"]:
+        screen.warn(facts["runtimeNote"])
+    for line in facts["notIsolated"]:
+        screen.warn(f"not isolated: {line}")
 
 
 def _duration(seconds: float) -> str:

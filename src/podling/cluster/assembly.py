@@ -43,7 +43,7 @@ from .config import ClusterConfig, write_private
 from .dialer import KubeletDialer
 from .inprocess import InProcessTransport
 from .layout import Layout
-from .machine import NodeParts
+from .machine import Choice, NodeParts
 from .ports import LOOPBACK, listen_locally
 from .progress import Report, Step
 
@@ -60,8 +60,7 @@ class Cluster:
         self._chance = random.Random()
         self._stack = AsyncExitStack()
         self._since = time.time()
-        self._runtime = ""
-        self._runtime_note = ""
+        self._choice = Choice(runtime="")
         self._agent: Agent | None = None
 
     async def start(self, report: Report) -> None:
@@ -84,14 +83,22 @@ class Cluster:
 
     def holder(self, phase: str) -> Holder:
         """What the lock file says of this cluster."""
-        return Holder(os.getpid(), phase, self._url, self._runtime, self._runtime_note, self._since)
+        choice = self._choice
+        return Holder(
+            os.getpid(), phase, self._url, choice.runtime, choice.note, self._since, choice.not_isolated
+        )
 
     @property
     def _url(self) -> str:
         return f"https://{LOOPBACK}:{self.config.port}"
 
     def _warning(self, part: PartStart) -> str:
-        return self._runtime_note if part is Cluster._choose else ""
+        """Said at once, in full: what Pods here share with the machine, and why."""
+        choice = self._choice
+        if part is not Cluster._choose or not (choice.note or choice.not_isolated):
+            return ""
+        shared = [f"     not isolated: {one}" for one in choice.not_isolated]
+        return "\n".join([choice.note or f"runtime {choice.runtime}, as asked for", *shared])
 
     def _client(self, user: UserInfo) -> Client:
         """A client in the name of ``user``, straight into the API server."""
@@ -103,9 +110,9 @@ class Cluster:
     async def _choose(self) -> str:
         """runtime. The best one that works on this machine, or the one that was asked for."""
         host = machine.host_of(self.layout, self.config)
-        self._runtime, self._runtime_note = await machine.choose(self.config, host)
-        self._node = machine.RUNTIMES[self._runtime].make(self.layout, self.config, host)
-        return self._runtime
+        self._choice = await machine.choose(self.config, host)
+        self._node = machine.RUNTIMES[self._choice.runtime].make(self.layout, self.config, host)
+        return self._choice.runtime
 
     async def _make_certificates(self) -> str:
         """certificates. Made once, renewed when they must be."""

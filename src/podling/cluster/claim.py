@@ -18,10 +18,14 @@ from dataclasses import dataclass
 from .errors import AlreadyRunning
 from .layout import Layout
 
+_ROOM = 8192
+"""Bytes for the content, always written whole: a short one leaves nothing of a long one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that has the cluster: its pid, its phase, and the API server's address once it listens."""
+    """The process that has the cluster: its pid, its phase, the API server's address once it listens, and its runtime:
+    why no better one, and what it does not keep apart."""
 
     pid: int
     phase: str = "starting"
@@ -29,6 +33,7 @@ class Holder:
     runtime: str = ""
     runtime_note: str = ""
     since: float = 0.0
+    not_isolated: tuple[str, ...] = ()
 
 
 class Claim:
@@ -39,7 +44,7 @@ class Claim:
 
     def tell(self, holder: Holder) -> None:
         text = json.dumps({name: getattr(holder, name) for name in Holder.__slots__}).encode()
-        os.pwrite(self._descriptor, text.ljust(512), 0)
+        os.pwrite(self._descriptor, text.ljust(_ROOM), 0)
 
 
 @contextmanager
@@ -68,11 +73,16 @@ def holder(layout: Layout) -> Holder | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        text = os.pread(descriptor, 4096, 0).rstrip(b"\0 ")
-        return Holder(**json.loads(text)) if text else Holder(0)
+        text = os.pread(descriptor, _ROOM, 0).rstrip(b"\0 ")
+        return _decode(text) if text else Holder(0)
     finally:
         os.close(descriptor)
     return None
+
+
+def _decode(text: bytes) -> Holder:
+    fields = json.loads(text)
+    return Holder(**{**fields, "not_isolated": tuple(fields.get("not_isolated", ()))})
 
 
 def _busy(layout: Layout) -> str:

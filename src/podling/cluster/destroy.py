@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 
+from podling.network.errors import NotPermitted
 from podling.runtime import linux
 from podling.runtime.interface import Unavailable
 from podling.runtime.oci.mountspace import mounted_below
@@ -33,16 +34,17 @@ def run(layout: Layout) -> None:
 async def _remove_node(layout: Layout, config: settings.ClusterConfig, runtime: str) -> None:
     """What the node's runtime and network of one sort left; nothing where that sort never ran here."""
     host = machine.host_of(layout, config)
-    if not host.state_dir.exists():
+    row = machine.RUNTIMES[runtime]
+    if not row.ran(host):
         return
-    parts = machine.RUNTIMES[runtime].make(layout, config, host)
+    parts = row.make(layout, config, host)
     network_start = getattr(parts.network, "start", None)
     try:
         if network_start is not None:
             await network_start()
         await parts.runtime.start()
-    except Unavailable:
-        return
+    except (Unavailable, NotPermitted):
+        return  # who may not make it now had nothing made, either
     for sandbox in await parts.runtime.list_sandboxes():
         await parts.runtime.remove_sandbox(sandbox.id)
     await parts.runtime.close()

@@ -1,7 +1,8 @@
 """Which runtime a cluster gets on this machine, and what one node of it is made of.
 
 ``RUNTIMES`` is the table: how to find out whether a runtime works here, and how to make it.  ``auto`` takes the first
-row that works; a runtime that was asked for by name and does not work is an error, never a fallback.
+row that works; a runtime that was asked for by name and does not work is an error, never a fallback.  What a runtime
+does not keep apart is part of the choice, so that it can be told before the first Pod runs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import ipaddress
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from podling.aio.clock import SystemClock
@@ -48,10 +50,24 @@ class NodeParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeRow:
-    """A runtime: ``probe`` says what is missing (everything that is required must be there), ``make`` builds a node."""
+    """A runtime: ``probe`` says what is missing (everything that is required must be there), ``make`` builds a node.
+
+    ``shared`` says what it does not keep apart here; ``ran`` whether a node of its may have left something.
+    """
 
     probe: Callable[[Host], Coroutine[Any, Any, list[Finding]]]
     make: Callable[[Layout, ClusterConfig, Host], NodeParts]
+    shared: Callable[[], Coroutine[Any, Any, tuple[str, ...]]]
+    ran: Callable[[Host], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The runtime taken, why no better one ("" if it is the best), and what it does not keep apart."""
+
+    runtime: str
+    note: str = ""
+    not_isolated: tuple[str, ...] = ()
 
 
 def host_of(layout: Layout, config: ClusterConfig) -> Host:
@@ -110,8 +126,59 @@ def _make_oci(layout: Layout, config: ClusterConfig, host: Host) -> NodeParts:
     )
 
 
+async def _probe_process(host: Host) -> list[Finding]:
+    from podling.runtime.interface import Unavailable
+    from podling.runtime.process import probe
+
+    try:
+        found = await probe()
+    except Unavailable as error:
+        return [Finding("plain processes", ok=False, required=True, detail=str(error), cost="no Pod can run")]
+    why = "; ".join(f"no {way}: {reason}" for way, reason in found.why_not_better.items())
+    return [
+        Finding(
+            "plain processes",
+            ok=True,
+            required=True,
+            detail=f"{found.mode.value} ({why})" if why else found.mode.value,
+        )
+    ]
+
+
+def _make_process(layout: Layout, config: ClusterConfig, host: Host) -> NodeParts:
+    from podling.agent.paths import Paths
+    from podling.network.addresses import LoopbackNetwork, loopback_range
+    from podling.runtime.images import ImageStore
+    from podling.runtime.process import ProcessRuntime
+
+    cidr = loopback_range(names_of(layout, config))
+    network = LoopbackNetwork(cidr, folder=_process_folder(host) / "addresses")
+    images = ImageStore(layout.images)
+    paths = Paths(host.state_dir)
+    runtime = ProcessRuntime(
+        _process_folder(host), images=images, network=network, owned=(paths.pods, paths.memory)
+    )
+    return NodeParts(
+        host=host, network=network, runtime=runtime, images=images, address=network.gateway, pod_cidr=cidr
+    )
+
+
+def _process_folder(host: Host) -> Path:
+    return host.state_dir / "process"
+
+
+async def _shared_by_processes() -> tuple[str, ...]:
+    from podling.runtime.process import probe
+
+    return (await probe()).not_isolated
+
+
 async def _nothing_missing(host: Host) -> list[Finding]:
     return []
+
+
+async def _nothing_shared() -> tuple[str, ...]:
+    return ()
 
 
 def _make_simulated(layout: Layout, config: ClusterConfig, host: Host) -> NodeParts:
@@ -129,26 +196,39 @@ def _make_simulated(layout: Layout, config: ClusterConfig, host: Host) -> NodePa
 
 
 RUNTIMES: dict[str, RuntimeRow] = {
-    "oci": RuntimeRow(probe=_probe_oci, make=_make_oci),
-    "simulated": RuntimeRow(probe=_nothing_missing, make=_make_simulated),
+    "oci": RuntimeRow(
+        probe=_probe_oci,
+        make=_make_oci,
+        shared=_nothing_shared,
+        ran=lambda host: host.state_dir.exists(),
+    ),
+    "process": RuntimeRow(
+        probe=_probe_process,
+        make=_make_process,
+        shared=_shared_by_processes,
+        ran=lambda host: _process_folder(host).exists(),
+    ),
+    "simulated": RuntimeRow(
+        probe=_nothing_missing, make=_make_simulated, shared=_nothing_shared, ran=lambda host: False
+    ),
 }
-AUTO = ("oci",)
+AUTO = ("oci", "process")
 
 
-async def choose(config: ClusterConfig, host: Host) -> tuple[str, str]:
-    """The runtime's name and why it is not the best one ("" if it is); ``Unprivileged`` if none works."""
+async def choose(config: ClusterConfig, host: Host) -> Choice:
+    """The runtime for this machine; ``Unprivileged`` if none works, or the one asked for does not."""
     if config.runtime != "auto":
         lacking = await _lacking(config.runtime, host)
         if lacking:
             raise Unprivileged(
                 f"cannot use --runtime {config.runtime}: {lacking}; 'podling doctor' tells more"
             )
-        return config.runtime, ""
+        return Choice(runtime=config.runtime, not_isolated=await RUNTIMES[config.runtime].shared())
     reasons: list[str] = []
     for name in AUTO:
         lacking = await _lacking(name, host)
         if not lacking:
-            return name, "; ".join(reasons)
+            return Choice(runtime=name, note="; ".join(reasons), not_isolated=await RUNTIMES[name].shared())
         reasons.append(f"not {name}: {lacking}")
     raise Unprivileged(f"cannot run Pods here: {'; '.join(reasons)}; 'podling doctor' tells more")
 

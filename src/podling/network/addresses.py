@@ -68,6 +68,11 @@ class LoopbackNetwork:
         self._ipam = Ipam(cidr)
         self._folder = folder
 
+    @property
+    def gateway(self) -> str:
+        """The range's first address, which no Pod gets: the node's own."""
+        return self._ipam.gateway
+
     def statistics(self) -> IpamStatistics:
         return self._ipam.statistics()
 

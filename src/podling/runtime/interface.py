@@ -371,12 +371,16 @@ class ExecResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeInfo:
-    """Names the runtime (``containerRuntimeVersion`` is ``name://version``) and says what it does *not* isolate."""
+    """Names the runtime (``containerRuntimeVersion`` is ``name://version``) and says what it does *not* isolate.
+
+    ``isolation`` names the way that containers are kept apart, for a runtime that has several.
+    """
 
     name: str
     version: str
     not_isolated: tuple[str, ...] = ()
     handlers: tuple[str, ...] = ("",)
+    isolation: str = ""
 
 
 class Stream(Protocol):

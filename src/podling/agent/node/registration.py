@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 _AGAIN = Backoff(first=0.2, cap=7.0)
 SETTLE_SECONDS = 1.0
 """Changes within this time are told together."""
-_ATTACH = "volumes.kubernetes.io/controller-managed-attach-detach"
 
 
 class NodeObject:
@@ -74,7 +73,7 @@ class NodeObject:
 
     @property
     def labels(self) -> dict[str, str]:
-        return status.labels(self._machine, self._config)
+        return status.labels(self._machine, self._config, self._info)
 
     def changed(self) -> None:
         """Something that the object shows is different now."""
@@ -134,7 +133,7 @@ class NodeObject:
 
     async def _make(self) -> core_v1.Node:
         config = self._config
-        annotations = {_ATTACH: "true", **config.annotations}
+        annotations = status.notes(config, self._info)
         cidrs = list(config.pod_cidrs)
         wanted = core_v1.Node(
             metadata=meta_v1.ObjectMeta(name=config.node_name, labels=self.labels, annotations=annotations),
@@ -143,7 +142,9 @@ class NodeObject:
         try:
             return await self._nodes.create(wanted)
         except AlreadyExists:
-            patch = {"metadata": {"labels": self.labels, "annotations": annotations}}
+            labels = {status.ISOLATION: None, **self.labels}  # None goes: what another runtime left
+            notes = {status.NOT_ISOLATED: None, **annotations}
+            patch = {"metadata": {"labels": labels, "annotations": notes}}
             return await self._nodes.patch(config.node_name, patch)
 
     async def _status(self, trouble: str) -> dict[str, Any]:

@@ -12,8 +12,13 @@ from podling.api import times
 from podling.api.types import core_v1
 from podling.runtime.interface import Image, RuntimeInfo
 
+RUNTIME, ISOLATION = "podling.dev/runtime", "podling.dev/isolation"
+"""Labels: the runtime's name, and the way it keeps containers apart if it has several."""
+NOT_ISOLATED = "podling.dev/not-isolated"
+"""Annotation: what containers share with the machine, one matter a line."""
 MAX_IMAGES = 50
 """Images that a Node lists, the largest first (kubelet's nodeStatusMaxImages)."""
+_ATTACH = "volumes.kubernetes.io/controller-managed-attach-detach"
 MEMORY_LEFT = 100 << 20
 DISK_LEFT = 100 << 20
 """Below these many bytes the node is under pressure."""
@@ -34,15 +39,24 @@ def node_info(machine: Machine, config: AgentConfig, runtime: RuntimeInfo) -> co
     )
 
 
-def labels(machine: Machine, config: AgentConfig) -> dict[str, str]:
+def labels(machine: Machine, config: AgentConfig, runtime: RuntimeInfo) -> dict[str, str]:
+    """Pods that must not share the machine with others can keep away from a node by the last two."""
+    own = {RUNTIME: runtime.name, **({ISOLATION: runtime.isolation} if runtime.isolation else {})}
     return {
         "beta.kubernetes.io/arch": machine.architecture,
         "beta.kubernetes.io/os": "linux",
         "kubernetes.io/arch": machine.architecture,
         "kubernetes.io/hostname": config.node_name,
         "kubernetes.io/os": "linux",
+        **own,
         **config.labels,
     }
+
+
+def notes(config: AgentConfig, runtime: RuntimeInfo) -> dict[str, str]:
+    """Its annotations."""
+    shared = {NOT_ISOLATED: "\n".join(runtime.not_isolated)} if runtime.not_isolated else {}
+    return {_ATTACH: "true", **shared, **config.annotations}
 
 
 def addresses(ips: Iterable[str], config: AgentConfig) -> list[core_v1.NodeAddress]:

@@ -107,7 +107,14 @@ class ProcessRuntime:
             self._lock = -1
 
     def info(self) -> RuntimeInfo:
-        return RuntimeInfo(name="process", version=__version__, not_isolated=self.isolation.not_isolated)
+        """How far containers are kept apart is in it once started."""
+        way = self._isolation
+        return RuntimeInfo(
+            name="process",
+            version=__version__,
+            not_isolated=way.not_isolated if way else (),
+            isolation=way.mode.value if way else "",
+        )
 
     def events(self) -> AsyncIterator[ContainerEvent]:
         return self._hub.subscribe()
