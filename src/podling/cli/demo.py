@@ -13,6 +13,7 @@ from typing import Any
 
 import typer
 
+from podling.cluster.claim import holder
 from podling.cluster.errors import ClusterError
 from podling.cluster.layout import Layout
 
@@ -21,6 +22,7 @@ from .screen import Stopwatch
 
 NAMESPACE = "default"
 HELLO, PAGE = "myapp-pod", "page"
+_KILLED = 137
 
 
 class DemoFailed(ClusterError):
@@ -33,6 +35,7 @@ def command(name: options.Name = options.NAME, data_dir: options.DataDir = None)
     screen.heading("A cluster")
     up.command(name=name, data_dir=data_dir, kubeconfig=layout.cluster / "demo.kubeconfig")
     asyncio.run(_show(layout))
+    _say_shared(layout)
     _go_on(layout)
 
 
@@ -91,7 +94,7 @@ class Story:
     async def _kill_and_compare(self, before: Any, address: str) -> None:
         mark = (await self._run("writer", "sh", "-c", "echo $$-kept > /page/mark && cat /page/mark")).strip()
         watch = Stopwatch()
-        await self._run("web", "sh", "-c", "kill -9 $(cat /tmp/httpd.pid)")
+        await self._run("web", "sh", "-c", "kill -9 $(cat /tmp/httpd.pid)", may_die=True)
         after = await self._follow(PAGE, before.metadata.resource_version, until=_restarted)
         screen.tick("killed the web server; its container was restarted and is Ready", seconds=watch.seconds)
         kept = (await self._run("web", "cat", "/www/mark")).strip()
@@ -153,15 +156,26 @@ class Story:
             await response.close()
         return text.decode().partition("\n")[0]
 
-    async def _run(self, container: str, *words: str) -> str:
+    async def _run(self, container: str, *words: str, may_die: bool = False) -> str:
+        """The output of a command, which must succeed; ``may_die``: or end with its container, that it brings down."""
         from podling.client.exec import run_in_container
         from podling.cluster import access
 
         address = access.address(self._layout)
         done = await run_in_container(address, words, namespace=NAMESPACE, pod=PAGE, container=container)
-        if done.exit_code:
+        if done.exit_code and not (may_die and done.exit_code == _KILLED):
             raise DemoFailed(f"{' '.join(words)} ended with {done.exit_code}: {done.stderr.decode().strip()}")
         return done.stdout.decode()
+
+
+def _say_shared(layout: Layout) -> None:
+    """Which of the points above are less than they look here."""
+    found = holder(layout)
+    if found is None or not found.not_isolated:
+        return
+    screen.heading(f"\nNot isolated on this machine (runtime {found.runtime})")
+    for line in found.not_isolated:
+        screen.warn(line)
 
 
 def _example(name: str) -> str:

@@ -229,8 +229,8 @@ async def choose(config: ClusterConfig, host: Host) -> Choice:
         lacking = await _lacking(name, host)
         if not lacking:
             return Choice(runtime=name, note="; ".join(reasons), not_isolated=await RUNTIMES[name].shared())
-        reasons.append(f"not {name}: {lacking}")
-    raise Unprivileged(f"cannot run Pods here: {'; '.join(reasons)}; 'podling doctor' tells more")
+        reasons.append(f"{name}: {lacking}")
+    raise Unprivileged(f"cannot run Pods here: no {'; no '.join(reasons)}; 'podling doctor' tells more")
 
 
 async def _lacking(name: str, host: Host) -> str:
