@@ -1,4 +1,4 @@
-"""The body of a write: bytes of JSON or YAML to one typed, completed object.
+"""The body of a write: bytes of JSON, YAML or protobuf to one typed, completed object.
 
 The one decode of a write happens here.  Unknown and duplicate fields are refused, warned about or passed over as
 `fieldValidation` asks; then the defaults of the version asked for are filled in and the object is turned into the
@@ -14,16 +14,18 @@ from podling.api.kinds import Kind
 from podling.api.object import Object
 from podling.api.types import meta_v1
 
-from . import negotiate, versions
+from . import negotiate, protobuf, versions
 from .call import Call
 from .options import WriteOptions
 
+BODIES = (negotiate.JSON, negotiate.YAML, protobuf.MEDIA_TYPE)
+"""What an object may be written in."""
 _encode = msgspec.json.Encoder().encode
 
 
 def read_object(call: Call, options: WriteOptions, *, kind: Kind | None = None) -> Object:
     """The object in the request's body, ready to be stored; `kind` for subresources with a body of another kind."""
-    data = as_json(call.request.body, negotiate.body_type(call.request.headers))
+    data = as_json(call.request.body, negotiate.body_type(call.request.headers, BODIES))
     if not data.strip():
         raise errors.BadRequest("the request body is empty: an object is required")
     return complete(call, options, data, kind=kind)
@@ -49,9 +51,11 @@ def complete(call: Call, options: WriteOptions, data: bytes, *, kind: Kind | Non
 
 
 def as_json(data: bytes, media_type: str) -> bytes:
-    """The same document as JSON; raises BadRequest for YAML that is none."""
+    """The same document as JSON; raises BadRequest for YAML or protobuf that is none."""
     if media_type == negotiate.JSON:
         return data
+    if media_type == protobuf.MEDIA_TYPE:
+        return _encode(protobuf.to_document(data))
     try:
         documents = codec.yaml_load_all(data.decode(), name="request body")
     except (ValueError, UnicodeDecodeError) as error:
@@ -65,7 +69,7 @@ def read_delete_options(call: Call) -> meta_v1.DeleteOptions | None:
     """The DeleteOptions in the body, None when there is no body."""
     if not call.request.body:
         return None
-    data = as_json(call.request.body, negotiate.body_type(call.request.headers))
+    data = as_json(call.request.body, negotiate.body_type(call.request.headers, BODIES))
     try:
         return codec.struct_decode(meta_v1.DeleteOptions, data)
     except codec.Malformed as error:

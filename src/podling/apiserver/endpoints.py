@@ -9,6 +9,7 @@ import asyncio
 import platform
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import msgspec
 
@@ -22,7 +23,7 @@ from .config import Config
 from .discovery import Discovery, Document
 from .health import PATHS, Health
 from .metrics import Metrics
-from .openapi import OpenApi
+from .openapi import PROTOBUF_V2, OpenApi
 from .request import Request, Response
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -88,6 +89,7 @@ def made(
             "/api": documents.discovered,
             "/apis": documents.discovered,
             "/metrics": measured,
+            "/openapi/v2": documents.swagger,
             "/openapi/v3": documents.openapi,
             "/openid/v1/jwks": keys,
             "/version": described,
@@ -144,6 +146,21 @@ class _Documents:
         response = _etagged(request, Response(200, body), Document(body, etag=etag))
         if request.query.first("hash") == etag.strip('"'):
             response.headers["Cache-Control"] = FOREVER
+        await render.compress(request, response)
+        return response
+
+    async def swagger(self, request: Request) -> Response:
+        if request.path.rstrip("/") != "/openapi/v2":
+            raise errors.NoSuchResource
+        accepted = (negotiate.JSON, *PROTOBUF_V2)
+        media = negotiate.chosen(request.headers.get("accept", ""), accepted)
+        if media is None:
+            raise errors.NotAcceptable(accepted)
+        build = partial(self._openapi.v2, protobuf=media != negotiate.JSON)
+        body = await asyncio.get_running_loop().run_in_executor(None, build)
+        content_type = negotiate.JSON if media == negotiate.JSON else PROTOBUF_V2[0]
+        answer = Response(200, body, content_type)
+        response = _etagged(request, answer, Document(body, etag=self._openapi.v2_etag))
         await render.compress(request, response)
         return response
 

@@ -1,8 +1,8 @@
 """Which form an answer takes and which form a body has: Accept, Content-Type, pretty and Accept-Encoding.
 
 Accept is walked in order of preference to the first form that is served here: JSON and YAML, plain or as a Table or
-PartialObjectMetadata.  `protobuf,json` therefore gets JSON and protobuf alone gets 406, as from any server without
-protobuf.  Parsed headers are kept, because a client sends the same few on every request.
+PartialObjectMetadata.  `protobuf,json` therefore gets JSON and protobuf alone gets 406: protobuf is read, not
+written.  Parsed headers are kept, because a client sends the same few on every request.
 """
 
 from __future__ import annotations
@@ -56,6 +56,16 @@ def form(headers: Mapping[str, str], pretty: str, *, transforms: bool = True) ->
     if human != chosen.pretty:
         return msgspec.structs.replace(chosen, pretty=human or chosen.pretty)
     return chosen
+
+
+@lru_cache(maxsize=64)
+def chosen(header: str, served: tuple[str, ...]) -> str | None:
+    """The media type to answer in where there are no Tables and no YAML: the first of `served` that Accept likes best."""
+    for media_type, _ in _clauses(header or "*/*"):
+        for one in served:
+            if media_type in (one, "application/*", "*/*"):
+                return one
+    return None
 
 
 @lru_cache(maxsize=256)

@@ -2,13 +2,14 @@
 
 `/openapi/v3` names one document for each group and version, with a hash that changes when the document would. A document is built when
 it is first asked for, which takes some 10-100 ms: call `document` in an executor, not on the event loop. `/openapi/v2` is one document
-of everything for old clients; it is not kept, because those keep it themselves by its ETag.
+of everything for old clients; it is kept compressed, a tenth of its megabyte, because few ever ask for it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import zlib
 from collections.abc import Iterable
 from functools import cached_property
 from threading import Lock
@@ -22,7 +23,8 @@ from . import descriptions, gnostic, naming, paths, swagger
 from .descriptions import Descriptions
 from .schemas import Components
 
-PROTOBUF_V2 = gnostic.MEDIA_TYPE
+PROTOBUF_V2 = gnostic.MEDIA_TYPES
+"""The names, present and former, of the protobuf form of `/openapi/v2`."""
 
 __all__ = ["PROTOBUF_V2", "OpenApi"]
 
@@ -38,6 +40,7 @@ class OpenApi:
         self._version = version
         self._lock = Lock()
         self._made: dict[str, bytes] = {}
+        self._packed: dict[bool, bytes] = {}
         self._rows: dict[str, list[Kind]] = {}
         for row in served:
             if row.verbs:
@@ -73,10 +76,14 @@ class OpenApi:
         return f'"{hashlib.sha256(source.encode()).hexdigest().upper()}"'
 
     def v2(self, *, protobuf: bool) -> bytes:
-        """The answer to `/openapi/v2`, as `gnostic.MEDIA_TYPE` or as JSON. Slow every time."""
-        rows = [row for named in self._rows.values() for row in named if row.type]
-        document = swagger.build(rows, level=self._level, version=self._version)
-        return gnostic.encode(document) if protobuf else _encode(document)
+        """The answer to `/openapi/v2` as a protobuf message or as JSON. Slow the first time, then a millisecond."""
+        with self._lock:
+            if protobuf not in self._packed:
+                rows = [row for named in self._rows.values() for row in named if row.type]
+                document = swagger.build(rows, level=self._level, version=self._version)
+                encoded = gnostic.encode(document) if protobuf else _encode(document)
+                self._packed[protobuf] = zlib.compress(encoded, 1)
+            return zlib.decompress(self._packed[protobuf])
 
     def _build(self, name: str) -> bytes:
         components = Components(self._level, self._descriptions)

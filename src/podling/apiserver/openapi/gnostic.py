@@ -13,7 +13,11 @@ import msgspec
 
 from .schemas import Json
 
-MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+MEDIA_TYPES = (
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+)
+"""The second is what clients ask for; being no legal media type (`@`) it is answered by the first, as upstream does."""
 
 _VARINT, _BYTES = 0, 2
 _METHODS = {"get": 2, "put": 3, "post": 4, "delete": 5, "options": 6, "head": 7, "patch": 8}

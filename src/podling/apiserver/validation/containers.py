@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from podling.api import field, names
+from podling.api import codec, field, names
 from podling.api.field import FieldError, Path
 from podling.api.types import core_v1
 
@@ -96,7 +96,8 @@ def _ephemeral(spec: core_v1.PodSpec, path: Path, *, volumes: Volumes) -> Iterat
             yield field.not_found(here / "targetContainerName", container.target_container_name)
         why = "cannot be set for an Ephemeral Container"
         for attribute, name in _NOT_EPHEMERAL.items():
-            if getattr(container, attribute):
+            value = getattr(container, attribute)
+            if value is not None and not codec.semantic_equal(value, type(value)()):
                 yield field.forbidden(here / name, why)
         for at, mount in enumerate(container.volume_mounts or ()):
             if mount.sub_path:

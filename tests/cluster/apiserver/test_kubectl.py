@@ -1,0 +1,250 @@
+"""Unmodified kubectl against the server over TLS; the node is played by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from podling.aio.spawn import run
+
+pytestmark = pytest.mark.kubectl
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec:
+  containers:
+  - {name: main, image: busybox, command: [sleep, "3600"]}
+"""
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: main, image: "busybox:1"}]}
+"""
+
+
+def newest_kubectl() -> str:
+    """The newest of kubectl's versions on this machine; a plain kubectl may be a wrapper that picks one by itself."""
+    found = shutil.which("kubectl")
+    if found is None:
+        pytest.skip("no kubectl on this machine: the tests that drive it did NOT run")
+    versions = sorted(
+        Path(os.path.realpath(found)).parent.glob("kubectl.1.*"),
+        key=lambda path: int(path.name.rpartition(".")[2]),
+    )
+    beside = sorted(
+        Path("/usr/lib/google-cloud-sdk/bin").glob("kubectl.1.*"), key=lambda p: int(p.name.split(".")[-1])
+    )
+    return str((versions or beside or [Path(found)])[-1])
+
+
+def kubectl_of(minor: int) -> str:
+    """The kubectl of one minor version; older ones lie beside the newest where several are installed."""
+    program = Path(newest_kubectl()).with_name(f"kubectl.1.{minor}")
+    if not program.exists():
+        pytest.skip(f"no kubectl 1.{minor} on this machine: what it sends was NOT tested")
+    return str(program)
+
+
+class Kubectl:
+    def __init__(self, program, kubeconfig, home):
+        self.program = program
+        self.settings = {"kubeconfig": kubeconfig, "home": home}
+        self.environment = {"KUBECONFIG": str(kubeconfig), "HOME": str(home), "PATH": os.environ["PATH"]}
+
+    async def __call__(self, *arguments, input="", fails=False):
+        done = await run(
+            [self.program, *arguments], limit_seconds=60, input=input.encode(), env=self.environment
+        )
+        said = done.stdout.decode() + done.stderr.decode()
+        assert (done.returncode != 0) == fails, said
+        return said
+
+
+@pytest.fixture
+def kubectl(secured, tmp_path):
+    def packed(path):
+        return base64.b64encode(path.read_bytes()).decode()
+
+    user = {
+        "client-certificate-data": packed(secured.client_certificate),
+        "client-key-data": packed(secured.client_key),
+    }
+    cluster = {"server": secured.url, "certificate-authority-data": packed(secured.ca_file)}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "clusters": [{"name": "test", "cluster": cluster}],
+        "users": [{"name": "test", "user": user}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+    }
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(config))
+    return Kubectl(newest_kubectl(), path, tmp_path)
+
+
+async def test_apply_get_describe_and_delete_a_pod(kubectl):
+    assert "pod/web created" in await kubectl("apply", "-f", "-", input=POD)
+    assert "pod/web unchanged" in await kubectl("apply", "-f", "-", input=POD)
+    table = await kubectl("get", "pods", "-o", "wide")
+    assert re.search(r"NAME +READY +STATUS +RESTARTS +AGE +IP +NODE", table)
+    assert re.search(r"web +0/1 +Pending +0", table)
+    assert "kind: Pod" in await kubectl("get", "pod", "web", "-o", "yaml")
+    described = await kubectl("describe", "pod", "web")
+    assert "Service Account:  default" in described
+    assert 'pod "web" deleted' in await kubectl("delete", "pod", "web", "--wait=true")
+    assert 'pods "web" not found' in await kubectl("get", "pod", "web", fails=True)
+
+
+async def test_label_annotate_patch_replace_and_diff(kubectl):
+    await kubectl("apply", "-f", "-", input=DEPLOYMENT)
+    assert "labeled" in await kubectl("label", "deployment", "web", "colour=red")
+    assert "annotated" in await kubectl("annotate", "deployment", "web", "note=x")
+    assert "patched" in await kubectl("patch", "deployment", "web", "-p", '{"spec":{"minReadySeconds":5}}')
+    assert "scaled" in await kubectl("scale", "deployment", "web", "--replicas=4")
+    changed = DEPLOYMENT.replace("busybox:1", "busybox:2")
+    diff = await kubectl("diff", "-f", "-", input=changed, fails=True)
+    assert re.search(r"^-.*busybox:1$", diff, re.MULTILINE)
+    assert re.search(r"^\+.*busybox:2$", diff, re.MULTILINE)
+    assert "configured" in await kubectl("apply", "-f", "-", input=changed)
+    full = await kubectl("get", "deployment", "web", "-o", "json")
+    assert json.loads(full)["spec"]["template"]["spec"]["containers"][0]["image"] == "busybox:2"
+    assert "replaced" in await kubectl("replace", "-f", "-", input=full)
+    assert re.search(r"web +0/2", await kubectl("get", "deployments"))
+
+
+async def test_discovery_and_explanations(kubectl):
+    resources = await kubectl("api-resources")
+    assert re.search(r"^pods +po +v1 +true +Pod$", resources, re.MULTILINE)
+    assert "apps/v1" in (await kubectl("api-versions")).splitlines()
+    assert "FIELD" in await kubectl("explain", "pod.spec.containers.image")
+    assert "v1.37" in await kubectl("version")
+
+
+async def test_wait_and_field_selectors(kubectl, secured, client_of):
+    await kubectl("apply", "-f", "-", input=POD)
+    api = client_of(secured.server)
+    ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"}}
+    await api.patch("/api/v1/namespaces/default/pods/web/status", ready)
+    assert "condition met" in await kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=20s")
+    assert "web" in await kubectl("get", "pods", "--field-selector=status.phase=Running")
+    assert "No resources found" in await kubectl("get", "pods", "--field-selector=status.phase=Failed")
+
+
+async def test_bad_input_is_explained(kubectl):
+    typo = POD.replace("containers:", "container:")
+    said = await kubectl("apply", "-f", "-", input=typo, fails=True)
+    assert 'strict decoding error: unknown field "spec.container"' in said
+    empty = POD.replace("image: busybox", 'image: ""')
+    assert 'The Pod "web" is invalid: spec.containers[0].image: Required value' in await kubectl(
+        "apply", "-f", "-", input=empty, fails=True
+    )
+    assert "the server doesn't have a resource type" in await kubectl("get", "nothings", fails=True)
+
+
+async def test_who_am_i_and_may_i(kubectl):
+    assert "kubernetes-admin" in await kubectl("auth", "whoami")
+    assert "yes" in await kubectl("auth", "can-i", "delete", "nodes")
+    assert "no" in await kubectl("auth", "can-i", "list", "pods", "--as=jane", fails=True)
+
+
+async def test_a_token_for_an_account(kubectl):
+    token = (await kubectl("create", "token", "default")).strip()
+    said = await kubectl("auth", "whoami", "--token", token, "--as=", fails=False)
+    assert "system:serviceaccount:default:default" in said or "kubernetes-admin" in said
+
+
+CREATIONS = {
+    "namespaces": "create namespace NAME",
+    "serviceaccounts": "create serviceaccount NAME",
+    "configmaps": "create configmap NAME --from-literal=a=b --from-literal=empty=",
+    "secrets": "create secret generic NAME --from-literal=a=b",
+    "roles": "create role NAME --verb=get,list --resource=pods,deployments.apps --resource-name=x",
+    "rolebindings": "create rolebinding NAME --role=r --serviceaccount=default:sa --user=u",
+    "clusterroles": "create clusterrole NAME --verb=get --non-resource-url=/logs",
+    "resourcequotas": "create quota NAME --hard=pods=3,cpu=500m --scopes=BestEffort",
+    "deployments": "create deployment NAME --image=busybox:1 --replicas=0 --port=80 -- sleep 9",
+    "jobs": "create job NAME --image=busybox:1 -- echo hi",
+    "cronjobs": "create cronjob NAME --image=busybox:1 --schedule=@daily -- echo hi",
+    "ingresses": "create ingress NAME --rule=foo.com/bar*=svc:http,tls=secret",
+    "poddisruptionbudgets": "create poddisruptionbudget NAME --selector=a=b --min-available=50%",
+    "priorityclasses": "create priorityclass NAME --value=-1000 --description=low",
+    "services": "create service clusterip NAME --tcp=80:http --clusterip=None",
+}
+
+
+@pytest.mark.parametrize("plural", CREATIONS)
+async def test_protobuf_means_what_json_means(kubectl, plural):
+    old, new = Kubectl(kubectl_of(31), **kubectl.settings), Kubectl(kubectl_of(33), **kubectl.settings)
+    made = []
+    for program, name in ((old, "from-json"), (new, "from-protobuf")):
+        await program(*CREATIONS[plural].replace("NAME", name).split())
+        text = await program("get", plural, name, "-o", "json")
+        document = json.loads(text.replace(name, "NAME"))
+        for key in ("uid", "resourceVersion", "creationTimestamp", "managedFields"):
+            document["metadata"].pop(key, None)
+        made.append(re.sub(r'"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"', '"UID"', json.dumps(document)))
+    assert made[0] == made[1]
+
+
+async def test_older_kubectl_explains_and_validates_by_the_v2_document(kubectl):
+    old = Kubectl(kubectl_of(27), **kubectl.settings)
+    assert "pod/web created" in await old("apply", "-f", "-", input=POD)
+    plain = await old("explain", "pods.spec", "--output=plaintext-openapiv2")
+    assert "FIELDS" in plain and "containers" in plain
+
+
+async def test_debug_adds_an_ephemeral_container(kubectl, secured, client_of):
+    await kubectl("apply", "-f", "-", input=POD)
+    api = client_of(secured.server)
+    watch = await api.watch("/api/v1/namespaces/default/pods")
+    debugging = asyncio.ensure_future(
+        kubectl("debug", "web", "--image=busybox", "-c", "look", "--profile=general", "--attach=false")
+    )
+    while "ephemeralContainers" not in (await watch.next())[1]["spec"]:
+        pass
+    await debugging
+    pod = (await api.get("/api/v1/namespaces/default/pods/web")).json
+    assert pod["spec"]["ephemeralContainers"][0]["name"] == "look"
+
+
+async def test_evictions_and_cordons(kubectl, secured, client_of):
+    api = client_of(secured.server)
+    await api.make("/api/v1/nodes", {"metadata": {"name": "n1"}})
+    pod = {
+        "metadata": {"name": "web"},
+        "spec": {
+            "nodeName": "n1",
+            "containers": [{"name": "main", "image": "busybox"}],
+            "terminationGracePeriodSeconds": 0,
+        },
+    }
+    await api.make("/api/v1/namespaces/default/pods", pod)
+    assert "evicted" in await kubectl("drain", "n1", "--force", "--timeout=20s")
+    assert (await api.get("/api/v1/namespaces/default/pods/web")).status == 404
+    assert (await api.get("/api/v1/nodes/n1")).json["spec"]["unschedulable"] is True
+    assert "uncordoned" in await kubectl("uncordon", "n1")
+
+
+async def test_logs_and_exec_reach_the_kubelet(kubectl, secured, kubelet):
+    secured.server._services.dial = kubelet
+    await kubectl("apply", "-f", "-", input=POD)
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "web"}, "target": {"name": "n1"}}
+    await kubectl("create", "-f", "-", input=json.dumps(binding))
+    assert await kubectl("logs", "web") == "one\n"
+    assert await kubectl("exec", "-i", "web", "--", "cat", input="bye") == "BYE"
