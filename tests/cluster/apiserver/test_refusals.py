@@ -63,8 +63,14 @@ async def test_protobuf_alone_is_406_and_protobuf_or_json_is_json(api):
 
 
 async def test_bodies_of_other_types_are_415_and_malformed_ones_400(api):
-    other = await api.call("POST", CONFIGS, b"x", content_type="application/vnd.kubernetes.protobuf")
+    other = await api.call("POST", CONFIGS, b"x", content_type="text/plain")
     assert other.status == 415
+    assert other.message == (
+        "the body of the request was in an unknown format - accepted media types include: "
+        "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    )
+    no_message = await api.call("POST", CONFIGS, b"x", content_type="application/vnd.kubernetes.protobuf")
+    assert no_message.status == 400
     empty = await api.call("POST", CONFIGS, b"")
     assert empty.status == 400
     broken = await api.call("POST", CONFIGS, b"{")

@@ -28,12 +28,7 @@ _KUBELET_NAMES = {"stdin": "input", "stdout": "output", "stderr": "error", "tty"
 
 async def get(call: Call) -> Response:
     protocol = _protocol(call.request)
-    query = call.request.query
-    commands = query.get("command", ())
-    if not commands:
-        raise errors.BadRequest("you must specify at least one command for the container")
-    target = await kubelet.target(call, query.first("container"))
-    url = target.url("exec", [*(("command", command) for command in commands), *_streams(query)])
+    target, url = await _session(call)
     try:
         inner = await target.session.ws_connect(
             url, protocols=(protocol,), max_msg_size=MAX_MESSAGE, autoping=True, compress=0
@@ -44,11 +39,25 @@ async def get(call: Call) -> Response:
 
 
 async def refuse_spdy(call: Call) -> Response:
-    """POST is SPDY's way to ask; kubectl up to 1.29 uses it, newer ones fall back to it."""
+    """POST is SPDY's way to ask; kubectl up to 1.29 uses it, newer ones fall back to it.
+
+    They fall back whatever is wrong, and print what the second attempt says: so what is wrong is said again here.
+    """
+    await _session(call)
     raise errors.BadRequest(
         "exec is served over WebSockets (v4.channel.k8s.io and v5.channel.k8s.io); SPDY/3.1 is not served by this "
         "version of Podling: use kubectl 1.30 or newer, or set KUBECTL_REMOTE_COMMAND_WEBSOCKETS=true"
     )
+
+
+async def _session(call: Call) -> tuple[kubelet.Target, str]:
+    """The container that is meant and the kubelet's URL for the session; raises BadRequest and what dialing raises."""
+    query = call.request.query
+    commands = query.get("command", ())
+    if not commands:
+        raise errors.BadRequest("you must specify at least one command for the container")
+    target = await kubelet.target(call, query.first("container"))
+    return target, target.url("exec", [*(("command", command) for command in commands), *_streams(query)])
 
 
 def _protocol(request: Request) -> str:
