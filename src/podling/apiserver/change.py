@@ -141,12 +141,17 @@ def check_revision(call: Call, new: meta_v1.ObjectMeta, revision: int) -> None:
         raise errors.Conflict(call.resource.kind, call.info.name)
 
 
+def check_name(given: str, name: str) -> None:
+    """Refuse a body with another name than the path's."""
+    if given and given != name:
+        raise errors.BadRequest(
+            f"the name of the object ({given}) does not match the name on the URL ({name})"
+        )
+
+
 def _check_identity(call: Call, new: meta_v1.ObjectMeta, old: meta_v1.ObjectMeta) -> None:
-    if not new.name:
-        new.name = old.name
-    elif new.name != old.name:
-        words = f"the name of the object ({new.name}) does not match the name on the URL ({old.name})"
-        raise errors.BadRequest(words)
+    check_name(new.name or "", old.name or "")
+    new.name = old.name
     if call.resource.storage.namespaced:
         if not new.namespace:
             new.namespace = old.namespace

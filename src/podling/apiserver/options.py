@@ -58,7 +58,7 @@ def list_options(query: Query, *, watch: bool = False) -> ListOptions:
         resource_version=query.first("resourceVersion"),
         match=query.first("resourceVersionMatch"),
         timeout_seconds=_int(query, "timeoutSeconds"),
-        limit=_int(query, "limit") or 0,
+        limit=max(0, _int(query, "limit") or 0),
         continue_token=query.first("continue"),
         initial_events=_bool(query, "sendInitialEvents") if "sendInitialEvents" in query else None,
     )

@@ -30,6 +30,10 @@ _MODULES = {
     "core_v1:Pod": "pod",
     "core_v1:Secret": "secret",
     "core_v1:Service": "service",
+    "rbac_v1:ClusterRole": "cluster_role",
+    "rbac_v1:ClusterRoleBinding": "cluster_role_binding",
+    "rbac_v1:Role": "role",
+    "rbac_v1:RoleBinding": "role_binding",
     "scheduling_v1:PriorityClass": "priority_class",
 }
 

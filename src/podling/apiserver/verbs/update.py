@@ -8,20 +8,22 @@ from __future__ import annotations
 from podling.api.object import Object
 from podling.apiserver import body, creation, render
 from podling.apiserver.call import Call
-from podling.apiserver.change import MAIN, Scope, change
+from podling.apiserver.change import MAIN, Scope, change, check_name
 from podling.apiserver.options import write_options
 from podling.apiserver.request import Response
 
 
 async def serve(call: Call, scope: Scope = MAIN) -> Response:
     options = write_options(call.request.query, "UpdateOptions")
-    first: Object | None = body.read_object(call, options)
+    given = body.read_object(call, options)
+    check_name(given.name, call.info.name)
+    first: Object | None = given
 
     def replacement(*_: object) -> Object:
         """The body; decoded afresh for another try, because a try completes what it is given."""
         nonlocal first
-        given, first = first, None
-        return given if given is not None else body.read_object(call, options)
+        fresh, first = first, None
+        return fresh if fresh is not None else body.read_object(call, options)
 
     absent = call.find(call.info.name) is None
     if absent and call.resource.storage.create_on_update and scope is MAIN:
