@@ -10,7 +10,8 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,21 @@ class Bench:
             "deployment": {"replicas": count, "all_ready_s": taken},
             "replaced": {"all_ready_s": replaced},
         }
+
+
+@asynccontextmanager
+async def one_pod(api: Api, *, image: str) -> AsyncIterator[None]:
+    """A Pod that is Ready meanwhile."""
+    bench = Bench(api, await api.namespace("one"), image)
+    since = json.loads(await api.call("GET", bench.path))["metadata"]["resourceVersion"]
+    follower = asyncio.create_task(bench.seen.follow(api, bench.path, since))
+    try:
+        await bench.create("one")
+        await bench.seen.until(lambda: "one" in bench.seen.ready)
+        yield
+    finally:
+        follower.cancel()
+        await api.call("DELETE", f"/api/v1/namespaces/{bench.namespace}")
 
 
 async def run(api: Api, *, serial: int, burst: int, deployment: int, image: str) -> dict[str, Any]:

@@ -15,23 +15,26 @@ from api import pod
 from session import Api, measure
 
 SECONDS = 5
+FEW = 200
 
 
 async def run(api: Api, *, pods: int) -> dict[str, Any]:
-    """GET of one Pod and LIST of ``pods`` Pods by 16 connections, in requests a second; {} without wrk."""
+    """GET of one Pod, LIST of ``pods`` Pods and of 200 by 16 connections, in requests a second; {} without wrk."""
     if shutil.which("wrk") is None:
         return {}
-    namespace = await api.namespace("wrk")
-    path = f"/api/v1/namespaces/{namespace}/pods"
+    namespace, few = await api.namespace("wrk"), await api.namespace("few")
+    path, few_path = f"/api/v1/namespaces/{namespace}/pods", f"/api/v1/namespaces/{few}/pods"
     await measure(pods, lambda number: api.call("POST", path, pod(number)), clients=32)
+    await measure(FEW, lambda number: api.call("POST", few_path, pod(number)), clients=32)
     token = await reader_token(api, namespace)
     rows = {
         "wrk_get": {"per_s": await wrk(api, f"{path}/p0", token)},
         "wrk_list": {"per_s": await wrk(api, path, token)},
-        "wrk_list_200": {"per_s": await wrk(api, f"{path}?labelSelector=shard%20in%20(0,1)", token)},
+        "wrk_list_200": {"per_s": await wrk(api, few_path, token)},
     }
     await api.call("DELETE", f"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{namespace}")
     await api.call("DELETE", f"/api/v1/namespaces/{namespace}")
+    await api.call("DELETE", f"/api/v1/namespaces/{few}")
     return rows
 
 

@@ -26,7 +26,7 @@ import pods as pod_bench
 import reads
 from session import connect
 
-PODLING = [sys.executable, "-m", "podling.cli.main"]
+PODLING = [sys.executable, "-m", "podling"]
 Rows = dict[str, Any]
 
 
@@ -125,6 +125,8 @@ async def measure(cluster: Cluster, args: argparse.Namespace) -> Rows:
     async with connect(cluster.kubeconfig) as connection:
         rows: Rows = {}
         if not args.api_only:
+            async with pod_bench.one_pod(connection, image="busybox"):
+                rows["rss_mb"] = cluster.resident_megabytes()
             rows.update(await pod_bench.run(connection, serial=20, burst=30, deployment=0, image="busybox"))
         rows.update(await api_bench.run(connection, pods=1000, clients=32))
         rows.update(await reads.run(connection, pods=1000))
@@ -155,8 +157,7 @@ def main() -> None:
             cluster.up()
             cluster.podling("down")
             up = cluster.up()
-            rows = {"up_s": up, "rss_mb": cluster.resident_megabytes()}
-            rows.update(asyncio.run(measure(cluster, args)))
+            rows = asyncio.run(measure(cluster, args)) | {"up_s": up}
         finally:
             cluster.podling("delete")
     show(rows)

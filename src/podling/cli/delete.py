@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import typer
 
 from podling.cluster import config as settings
@@ -20,10 +17,11 @@ def command(name: options.Name = options.NAME, data_dir: options.DataDir = None)
         return
     watch = screen.Stopwatch()
     from podling.client import kubeconfig, kubeconfig_edit
-    from podling.cluster import background, destroy
+    from podling.cluster import access, background, destroy
 
     background.stop(layout, keep_pods=True, limit=20)
     context = (settings.load(layout) or settings.ClusterConfig(name=name)).context
+    files = access.handed_over(layout)
     destroy.run(layout)
-    kubeconfig_edit.remove(context, paths=kubeconfig.search_paths(os.environ, Path.home()))
+    kubeconfig_edit.remove(context, paths=kubeconfig.Paths(files))
     screen.tick(f"cluster {name!r} is gone", seconds=watch.seconds)

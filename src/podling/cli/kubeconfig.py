@@ -47,4 +47,5 @@ def hand_over(layout: Layout, file: Path | None, *, switch: bool) -> None:
     entry = access.administrator(layout, config, server=access.address(layout).url)
     explicit = file.expanduser() if file else None
     paths = kubeconfig.search_paths(os.environ, Path.home(), explicit=explicit)
-    kubeconfig_edit.merge(entry, paths=paths, switch=switch)
+    written = kubeconfig_edit.merge(entry, paths=paths, switch=switch)
+    access.remember_handed_over(layout, written.absolute())

@@ -34,3 +34,9 @@ def data_folder(data_dir: Path | None) -> Path:
 def layout(name: str, data_dir: Path | None) -> Layout:
     """The paths of the cluster that the user means."""
     return Layout(data_folder(data_dir), name)
+
+
+def naming(name: str, data_dir: Path | None) -> str:
+    """The flags by which a command that is shown to the user finds the same cluster; "" for the usual one."""
+    named = "" if name == DEFAULT_NAME else f" --name {name}"
+    return named if data_dir is None else f"{named} --data-dir {data_dir}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -42,22 +43,47 @@ def command(
     watch = screen.Stopwatch()
     layout = options.layout(name, data_dir)
     config = _settle(layout, name, port, cluster_cidr, service_cidr, runtime)
+    welcome = Welcome(layout, config, kubeconfig, switch, options.naming(name, data_dir))
     found = holder(layout)
     if found is not None and found.phase == "ready":
-        hand_over(layout, kubeconfig, switch=switch)
-        _say_next(layout, config, found, f"cluster {name!r} is up already", kubeconfig)
-        return
-    if found is not None:
+        welcome.tell(f"cluster {name!r} is up already")
+    elif found is not None:
         raise AlreadyRunning(f"cannot start cluster {name!r}: process {found.pid} has it ({found.phase})")
-    if foreground:
-        _run_here(layout, config, kubeconfig, watch, switch=switch)
-        return
-    from podling.cluster import background
+    elif foreground:
+        _run_here(welcome, watch)
+    else:
+        from podling.cluster import background
 
-    background.launch(layout, screen.step)
-    hand_over(layout, kubeconfig, switch=switch)
-    ready = holder(layout) or Holder(0)
-    _say_next(layout, config, ready, f"cluster {name!r} is up after {watch.seconds:.2f} s", kubeconfig)
+        background.launch(layout, screen.step)
+        welcome.tell(f"cluster {name!r} is up after {watch.seconds:.2f} s")
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What is written and said once the cluster is up.  ``naming`` are the flags by which commands find it."""
+
+    layout: Layout
+    config: settings.ClusterConfig
+    kubeconfig: Path | None
+    switch: bool
+    naming: str
+
+    def tell(self, headline: str) -> None:
+        """Put the context where kubectl finds it, and say what to type next."""
+        hand_over(self.layout, self.kubeconfig, switch=self.switch)
+        found = holder(self.layout) or Holder(0)
+        typer.echo()
+        since = time.strftime("%H:%M:%S", time.localtime(found.since))
+        screen.heading(f"{headline}: {found.server}  (runtime {found.runtime}, up since {since})")
+        if found.runtime_note:
+            screen.warn(found.runtime_note)
+        flag = f" --kubeconfig {self.kubeconfig}" if self.kubeconfig else ""
+        if not self.switch:
+            flag += f" --context {self.config.context}"
+        typer.echo(f"   kubectl{flag} get nodes")
+        typer.echo(f"   kubectl{flag} run hello --image=busybox -- sleep 3600")
+        for verb in ("status", "down", "delete"):
+            typer.echo(f"   podling {verb}{self.naming}")
 
 
 def _settle(
@@ -87,14 +113,7 @@ def _others(layout: Layout) -> list[settings.ClusterConfig]:
     return [config for config in others if config is not None]
 
 
-def _run_here(
-    layout: Layout,
-    config: settings.ClusterConfig,
-    kubeconfig: Path | None,
-    watch: screen.Stopwatch,
-    *,
-    switch: bool,
-) -> None:
+def _run_here(welcome: Welcome, watch: screen.Stopwatch) -> None:
     from podling.cluster import process
     from podling.cluster.progress import Outcome, Step
 
@@ -102,32 +121,6 @@ def _run_here(
         if isinstance(item, Step):
             screen.step(item)
         elif not item.error:
-            hand_over(layout, kubeconfig, switch=switch)
-            ready = holder(layout) or Holder(0)
-            _say_next(
-                layout,
-                config,
-                ready,
-                f"cluster {config.name!r} is up after {watch.seconds:.2f} s",
-                kubeconfig,
-            )
+            welcome.tell(f"cluster {welcome.config.name!r} is up after {watch.seconds:.2f} s")
 
-    process.run(layout, report)
-
-
-def _say_next(
-    layout: Layout, config: settings.ClusterConfig, found: Holder, headline: str, kubeconfig: Path | None
-) -> None:
-    typer.echo()
-    screen.heading(f"{headline}: {found.server}  (runtime {found.runtime}, up since {_clock(found.since)})")
-    if found.runtime_note:
-        screen.warn(found.runtime_note)
-    flag = f" --kubeconfig {kubeconfig}" if kubeconfig else ""
-    named = "" if config.name == settings.DEFAULT_NAME else f" --name {config.name}"
-    typer.echo(f"   kubectl{flag} --context {config.context} get nodes")
-    typer.echo(f"   kubectl{flag} run hello --image=busybox -- sleep 3600")
-    typer.echo(f"   podling status{named}        podling down{named}        podling delete{named}")
-
-
-def _clock(epoch: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(epoch))
+    process.run(welcome.layout, report)

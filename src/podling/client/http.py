@@ -138,8 +138,12 @@ class HttpResponse:
     async def close(self) -> None:
         if self._response.content.at_eof():
             self._response.release()
-        else:
-            self._response.close()
+            return
+        connection = self._response.connection
+        transport = connection.transport if connection is not None else None
+        self._response.close()
+        if transport is not None:
+            transport.abort()  # nobody reads the rest; TLS's farewell could outlive the loop
 
 
 class TokenSource:

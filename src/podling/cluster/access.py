@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from podling.client.http import ServerAddress
 from podling.client.kubeconfig import Paths, load
 from podling.client.kubeconfig_edit import Entry
 
-from .config import ClusterConfig
+from .config import ClusterConfig, write_private
 from .errors import NotRunning
 from .layout import Layout
 
@@ -29,3 +31,17 @@ def address(layout: Layout) -> ServerAddress:
             f"cluster {layout.name!r} has never been up in {layout.data_dir}; 'podling up' starts it"
         )
     return load(Paths((layout.kubeconfig,), explicit=True)).address
+
+
+def handed_over(layout: Layout) -> tuple[Path, ...]:
+    """The users' kubeconfig files that the cluster's context was written to."""
+    if not layout.handed_over.exists():
+        return ()
+    return tuple(Path(line) for line in layout.handed_over.read_text().splitlines())
+
+
+def remember_handed_over(layout: Layout, file: Path) -> None:
+    """Note that ``file`` carries the context, so that ``delete`` takes it out again."""
+    known = handed_over(layout)
+    if file not in known:
+        write_private(layout.handed_over, "".join(f"{one}\n" for one in (*known, file)).encode())

@@ -81,8 +81,10 @@ def holder(layout: Layout) -> Holder | None:
 
 
 def _decode(text: bytes) -> Holder:
-    fields = json.loads(text)
-    return Holder(**{**fields, "not_isolated": tuple(fields.get("not_isolated", ()))})
+    """What the holder said, which may be of another release: fields that are not known here are passed over."""
+    said = json.loads(text)
+    known = {name: said[name] for name in Holder.__slots__ if name in said}
+    return Holder(**{**known, "not_isolated": tuple(said.get("not_isolated", ()))})
 
 
 def _busy(layout: Layout) -> str:

@@ -7,6 +7,7 @@
     lock                  held by the process that runs the cluster
     pki/                  certificate authority, certificates, keys (0700)
     admin.kubeconfig      the administrator's way in (0600)
+    handed-over           the users' kubeconfig files that carry the context, one a line
     store.db              every API object
     podling.log           what the background process said
     nodes/<node>/         one agent's state: sandboxes, containers, volumes, Pod logs
@@ -72,6 +73,10 @@ class Layout:
     @property
     def kubeconfig(self) -> Path:
         return self.cluster / "admin.kubeconfig"
+
+    @property
+    def handed_over(self) -> Path:
+        return self.cluster / "handed-over"
 
     @property
     def store(self) -> Path:

@@ -232,12 +232,14 @@ class Containers:
             if lost:
                 cell.signal(signal.SIGKILL)
                 await self.context.workers.run(self.context.tree.kill, cell.group)
-            found = self.exits.read(cell.id)
+            found = self.exits.read(
+                cell.id
+            )  # its time is a file's: by the kernel's coarse clock, some ms behind
             killed = self.context.tree.oom_kills(cell.group) if found and found.code else 0
             code = found.code if found else 137
             cell.move(
                 ContainerState.EXITED,
-                finished_at=found.at if found else time.time_ns(),
+                finished_at=max(cell.status.started_at, found.at if found else time.time_ns()),
                 exit_code=code,
                 reason=("OOMKilled" if killed else "Error" if code else "Completed") if found else _LOST,
                 message="" if found else "the container's supervisor was lost",

@@ -245,7 +245,7 @@ def _must_move(layout: cgroups.Layout) -> bool:
 def _leave_nothing(config: OciConfig, supervisors: cgroups.CgroupTree) -> None:
     for target in mountspace.mounted_below(config.state_dir):
         linux.unmount(target)
-    supervisors.remove(CONMON_GROUP)  # our own threads leave it a moment after they are joined
+    supervisors.remove("")  # our own threads leave it a moment after they are joined
     supervisors.prune()
 
 
