@@ -202,3 +202,72 @@ async def test_a_binding_must_name_a_role_and_subjects_and_keeps_its_role(api):
     answer = await api.put(f"{BINDINGS}/b", made)
     assert answer.status == 422
     assert answer.message.endswith("cannot change roleRef")
+
+
+def workload(**spec):
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container()]}}
+    return {
+        "metadata": {"name": "w"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template, **spec},
+    }
+
+
+def causes(answer):
+    assert answer.status == 422, answer.text
+    return {cause["field"]: cause["message"] for cause in answer.json["details"]["causes"]}
+
+
+@pytest.mark.parametrize("kind", ["deployments", "replicasets", "daemonsets", "statefulsets"])
+async def test_a_controllers_selector_must_be_there_match_its_template_and_stay(api, kind):
+    path = f"/apis/apps/v1/namespaces/default/{kind}"
+    assert causes(await api.post(path, workload(selector={})))["spec.selector"] == "Required value"
+    other = {"matchLabels": {"app": "other"}}
+    assert causes(await api.post(path, workload(selector=other))) == {
+        "spec.template.metadata.labels": (
+            'Invalid value: {"app":"web"}: `selector` does not match template `labels`'
+        )
+    }
+    made = await api.make(path, workload())
+    made["spec"]["selector"] = {"matchLabels": {"app": "new"}}
+    made["spec"]["template"]["metadata"]["labels"] = {"app": "new"}
+    [[field, message]] = causes(await api.put(f"{path}/w", made)).items()
+    expected = ("spec", "Forbidden") if kind == "statefulsets" else ("spec.selector", "Invalid value")
+    assert (field, message.partition(":")[0]) == expected
+
+
+async def test_a_template_is_judged_as_a_pod_is(api):
+    path = "/apis/apps/v1/namespaces/default/deployments"
+    bad = workload(replicas=-1, minReadySeconds=700)
+    bad["spec"]["template"]["spec"] = {"containers": [container(image="")], "restartPolicy": "Never"}
+    bad["spec"]["strategy"] = {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": "0%"}}
+    assert causes(await api.post(path, bad)) == {
+        "spec.replicas": "Invalid value: -1: must be greater than or equal to 0",
+        "spec.template.spec.containers[0].image": "Required value",
+        "spec.template.spec.restartPolicy": 'Unsupported value: "Never": supported values: "Always"',
+        "spec.strategy.rollingUpdate.maxUnavailable": "Invalid value: 0: may not be 0 when `maxSurge` is 0",
+        "spec.progressDeadlineSeconds": "Invalid value: 600: must be greater than minReadySeconds",
+    }
+
+
+async def test_jobs_must_end_and_their_template_stays(api):
+    path = "/apis/batch/v1/namespaces/default/jobs"
+    template = {"spec": {"containers": [container()]}}
+    endless = {"metadata": {"name": "j"}, "spec": {"template": template, "parallelism": -1}}
+    assert causes(await api.post(path, endless)) == {
+        "spec.parallelism": "Invalid value: -1: must be greater than or equal to 0",
+        "spec.template.spec.restartPolicy": 'Required value: valid values: "OnFailure", "Never"',
+    }
+    template["spec"]["restartPolicy"] = "Never"
+    made = await api.make(path, {"metadata": {"name": "j"}, "spec": {"template": template}})
+    made["spec"]["template"]["spec"]["containers"][0]["image"] = "other"
+    found = causes(await api.put(f"{path}/j", made))
+    assert found["spec.template"].endswith("field is immutable")
+    cron = {
+        "metadata": {"name": "c"},
+        "spec": {"schedule": "* * *", "jobTemplate": {"spec": {"template": {}}}},
+    }
+    assert causes(await api.post("/apis/batch/v1/namespaces/default/cronjobs", cron)) == {
+        "spec.schedule": 'Invalid value: "* * *": expected exactly 5 fields, found 3: [* * *]',
+        "spec.jobTemplate.spec.template.spec.containers": "Required value",
+        "spec.jobTemplate.spec.template.spec.restartPolicy": 'Required value: valid values: "OnFailure", "Never"',
+    }

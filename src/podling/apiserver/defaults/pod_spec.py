@@ -33,8 +33,10 @@ def pod(body: core_v1.Pod) -> None:
 
 
 def template(body: core_v1.PodTemplateSpec | None) -> None:
-    """Complete the Pod template of a controller."""
-    if body is not None and body.spec is not None:
+    """Complete the Pod template of a controller; its spec is there even when nothing was said of it, as upstream."""
+    if body is not None:
+        if body.spec is None:
+            body.spec = core_v1.PodSpec()
         pod_spec(body.spec)
 
 

@@ -24,6 +24,12 @@ from podling.api.kinds import Kind
 Faults = Iterable[FieldError]
 
 _MODULES = {
+    "apps_v1:DaemonSet": "daemon_set",
+    "apps_v1:Deployment": "deployment",
+    "apps_v1:ReplicaSet": "replica_set",
+    "apps_v1:StatefulSet": "stateful_set",
+    "batch_v1:CronJob": "cron_job",
+    "batch_v1:Job": "job",
     "core_v1:ConfigMap": "config_map",
     "core_v1:Namespace": "namespace",
     "core_v1:Node": "node",
