@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import typer
 
+from podling.api.codec import Malformed
 from podling.api.errors import ApiError
 from podling.client.errors import ConnectionFault
 from podling.cluster.errors import ClusterError
@@ -24,6 +25,8 @@ def exit_for(error: Exception) -> NoReturn:
         _exit(f"Error from server ({error.reason}): {error.message}", 1)
     if isinstance(error, RuntimeFault):
         _exit(str(error), 1)
+    if isinstance(error, Malformed):
+        _exit(f"cannot read {error}", 2)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         _exit(f"cannot write {error.filename or 'to the data folder'}: the disk is full", 1)
     if isinstance(error, PermissionError):
@@ -31,6 +34,8 @@ def exit_for(error: Exception) -> NoReturn:
             f"cannot use {error.filename}: {error.strerror}; run as its owner, or choose another --data-dir",
             6,
         )
+    if isinstance(error, OSError) and error.filename:
+        _exit(f"cannot use {error.filename}: {error.strerror}", 1)
     raise error
 
 

@@ -71,9 +71,12 @@ def remove(
     references: Annotated[list[str], typer.Argument(help="Names or ids.")], data_dir: options.DataDir = None
 ) -> None:
     """Remove images that no container uses."""
+    from podling.runtime.interface import ImageFault
 
     async def remove_all(store: Any) -> None:
         for reference in references:
+            if await store.resolve(reference) is None:
+                raise ImageFault(f"cannot remove {reference}: there is no such image")
             await store.remove(reference)
             screen.tick(f"{reference} removed")
 

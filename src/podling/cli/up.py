@@ -42,6 +42,7 @@ def command(
     """Start a cluster and return when its node is Ready."""
     watch = screen.Stopwatch()
     layout = options.layout(name, data_dir)
+    is_new = settings.load(layout) is None
     config = _settle(layout, name, port, cluster_cidr, service_cidr, runtime)
     welcome = Welcome(layout, config, kubeconfig, switch, options.naming(name, data_dir))
     found = holder(layout)
@@ -52,9 +53,14 @@ def command(
     elif foreground:
         _run_here(welcome, watch)
     else:
-        from podling.cluster import background
+        from podling.cluster import background, destroy
 
-        background.launch(layout, screen.step)
+        try:
+            background.launch(layout, screen.step)
+        except background.Refused:
+            if is_new:
+                destroy.run(layout)
+            raise
         welcome.tell(f"cluster {name!r} is up after {watch.seconds:.2f} s")
 
 

@@ -49,8 +49,10 @@ class Client:
         return found
 
     def untyped(self, kind: Kind) -> Resource[Untyped]:
-        """Objects of a kind as they are in JSON, whatever the kind."""
-        return Resource(self._caller, DictView(kind), field_manager=self.field_manager)
+        """Objects of a kind as they are in JSON, whatever the kind; fields that the server does not know are refused."""
+        return Resource(
+            self._caller, DictView(kind), field_manager=self.field_manager, field_validation="Strict"
+        )
 
     def partial(self, kind: Kind) -> Resource[PartialObject]:
         """Objects of a kind, metadata only."""

@@ -36,10 +36,13 @@ class PatchType(enum.Enum):
 class Resource(Generic[T]):
     """Objects of one kind on one server. `namespace` is needed where the kind has one and the object does not say."""
 
-    def __init__(self, caller: Caller, view: View[T], *, field_manager: str) -> None:
+    def __init__(
+        self, caller: Caller, view: View[T], *, field_manager: str, field_validation: str = ""
+    ) -> None:
         self.view = view
         self._caller = caller
         self._field_manager = field_manager
+        self._field_validation = field_validation
 
     @property
     def kind(self) -> Kind:
@@ -213,7 +216,11 @@ class Resource(Generic[T]):
         )
 
     def _write(self, dry_run: bool) -> tuple[tuple[str, str | None], ...]:
-        return ("fieldManager", self._field_manager), ("dryRun", "All" if dry_run else None)
+        return (
+            ("fieldManager", self._field_manager),
+            ("fieldValidation", self._field_validation),
+            ("dryRun", "All" if dry_run else None),
+        )
 
     def _url(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
         if self.kind.namespaced and not namespace:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from . import progress
 from .claim import holder
-from .errors import ClusterError, NotRunning, StartFailed
+from .errors import ClusterError, NotRunning, PortTaken, StartFailed, Unprivileged
 from .layout import Layout
 
 LOG_LIMIT = 8 << 20
@@ -32,10 +32,14 @@ class Failed(ClusterError):
         self.exit_code = exit_code
 
 
+class Refused(Failed):
+    """Nothing of the cluster came to life: its port is taken, or privileges are missing."""
+
+
 def launch(layout: Layout, on_step: Callable[[progress.Step], None]) -> None:
     """Start the cluster whose settings are saved, in the background; return when it is ready.
 
-    Raises ``Failed`` with the process' own words, or ``StartFailed`` if it died without any.
+    Raises ``Failed`` or ``Refused`` with the process' own words, or ``StartFailed`` if it died without any.
     """
     _shorten_log(layout)
     reader, writer = os.pipe()
@@ -63,7 +67,8 @@ def launch(layout: Layout, on_step: Callable[[progress.Step], None]) -> None:
                 on_step(item)
             elif item.error:
                 process.wait()
-                raise Failed(item.error, item.exit_code)
+                refused = item.exit_code in (PortTaken.exit_code, Unprivileged.exit_code)
+                raise (Refused if refused else Failed)(item.error, item.exit_code)
             else:
                 process.returncode = 0  # it lives on; this process does not wait for it
                 return

@@ -38,6 +38,9 @@ class TestParse:
         assert cri.parse(b"T stderr P hel") == cri.Entry(b"T", b"stderr", True, b"hel")
         assert cri.parse(b"T stdout F ") == cri.Entry(b"T", b"stdout", False, b"\n")
 
+    def test_time_is_utc_with_a_z(self):
+        assert cri.parse(b"2024-05-01T12:00:00.5+00:00 stdout F x").time == b"2024-05-01T12:00:00.5Z"
+
     @pytest.mark.parametrize("junk", [b"", b"junk", b"a b c", b"T stdin F x"])
     def test_junk_is_none(self, junk: bytes):
         assert cri.parse(junk) is None

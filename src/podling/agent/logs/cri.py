@@ -12,7 +12,7 @@ STDOUT, STDERR = b"stdout", b"stderr"
 
 
 class Entry(NamedTuple):
-    """``data`` is what the container wrote, with its newline unless ``partial``."""
+    """``data`` is what the container wrote, with its newline unless ``partial``; ``time`` is UTC with a Z."""
 
     time: bytes
     stream: bytes
@@ -29,5 +29,7 @@ def parse(line: bytes) -> Entry | None:
         return None
     if stream not in (STDOUT, STDERR):
         return None
+    if time.endswith(b"+00:00"):  # as conmon writes UTC
+        time = time[:-6] + b"Z"
     partial = tags.partition(b":")[0] == b"P"
     return Entry(time, stream, partial, text if partial else text + b"\n")

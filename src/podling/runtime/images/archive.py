@@ -61,6 +61,8 @@ def _extracted(source: Path, target: Path) -> Path:
     try:
         with tarfile.open(source, mode="r:*") as tar:
             tar.extractall(target, filter="data")
+    except tarfile.ReadError as error:
+        raise ImageFault(f"cannot load {source}: not a whole tar archive") from error
     except (tarfile.TarError, OSError, EOFError) as error:
         raise ImageFault(f"cannot load {source}: {error}") from error
     return target

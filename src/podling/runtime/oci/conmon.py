@@ -69,6 +69,7 @@ class Launcher:
                     "_OCI_SYNCPIPE": str(answer_write),
                     "_OCI_STARTPIPE": str(start_read),
                     "PATH": os.defpath,
+                    "TZ": "UTC0",  # of the log's time stamps
                 },
                 cwd=str(folder),
                 stdout=spawn.DEVNULL,
