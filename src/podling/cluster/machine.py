@@ -228,7 +228,8 @@ async def choose(config: ClusterConfig, host: Host) -> Choice:
     for name in AUTO:
         lacking = await _lacking(name, host)
         if not lacking:
-            return Choice(runtime=name, note="; ".join(reasons), not_isolated=await RUNTIMES[name].shared())
+            note = f"runtime {name} instead of {'; '.join(reasons)}" if reasons else ""
+            return Choice(runtime=name, note=note, not_isolated=await RUNTIMES[name].shared())
         reasons.append(f"{name}: {lacking}")
     raise Unprivileged(f"cannot run Pods here: no {'; no '.join(reasons)}; 'podling doctor' tells more")
 

@@ -61,7 +61,23 @@ def unmount(target: str, flags: int = MNT_DETACH | UMOUNT_NOFOLLOW) -> bool:
     number = ctypes.get_errno()
     if number in (errno.EINVAL, errno.ENOENT):
         return False
+    if number == errno.EPERM and not is_mount_point(target):
+        return False  # who may not unmount is refused before the kernel looks whether there is anything
     raise OSError(number, os.strerror(number), target)
+
+
+def is_mount_point(path: str) -> bool:
+    """Whether something is mounted at ``path``, a bind mount of the same file system included."""
+    wanted = os.path.realpath(path)
+    with open("/proc/thread-self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        return any(_unescaped(line.split(" ")[4]) == wanted for line in file)
+
+
+def _unescaped(field: str) -> str:
+    """The kernel writes blanks and backslashes of paths as octal numbers."""
+    for number in ("040", "011", "012", "134"):
+        field = field.replace(f"\\{number}", chr(int(number, 8)))
+    return field
 
 
 def unshare(flags: int) -> None:
