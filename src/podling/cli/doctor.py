@@ -8,8 +8,11 @@ from dataclasses import asdict
 
 import typer
 
+from podling.cluster import machine
 from podling.cluster.config import ClusterConfig
-from podling.cluster.machine import RUNTIMES, Finding, host_of
+from podling.cluster.errors import Unprivileged
+from podling.cluster.machine import Finding
+from podling.network.host import Host
 
 from . import options, screen
 
@@ -20,25 +23,68 @@ def command(
     """Say what this machine offers; exit code 6 if something that real containers need is missing."""
     as_json = screen.wants_json(output)
     layout = options.layout(name, data_dir)
-    host = host_of(layout, ClusterConfig(name=name))
-    findings = asyncio.run(RUNTIMES["oci"].probe(host))
-    kubectl = shutil.which("kubectl")
-    findings.append(
-        Finding(
-            "kubectl",
-            ok=kubectl is not None,
-            required=False,
-            detail=kubectl or "",
-            cost="only 'podling get', 'apply' and 'logs' are at hand",
-            remedy="install kubectl from your distribution or from kubernetes.io",
-        )
-    )
+    findings = asyncio.run(_findings(machine.host_of(layout, ClusterConfig(name=name))))
     if as_json:
         screen.print_json([asdict(one) for one in findings])
     else:
         _print(findings)
     if any(one.required and not one.ok for one in findings):
         raise typer.Exit(6)
+
+
+async def _findings(host: Host) -> list[Finding]:
+    return [
+        *await machine.RUNTIMES["oci"].probe(host),
+        await _busybox(),
+        _tool("skopeo", "no image can be pulled; 'podling image load' works", "apt-get install skopeo"),
+        _tool(
+            "kubectl",
+            "only 'podling get', 'apply' and 'logs' are at hand",
+            "install kubectl from your distribution or from kubernetes.io",
+        ),
+        await _runtime(host),
+    ]
+
+
+async def _busybox() -> Finding:
+    from podling.runtime.images import builtin
+    from podling.runtime.interface import ImageFault
+
+    try:
+        found, fault = str((await builtin.find()).path), ""
+    except ImageFault as error:
+        found, fault = "", str(error)
+    return Finding(
+        "static busybox",
+        ok=not fault,
+        required=False,
+        detail=fault or found,
+        cost="the image busybox is not built in: 'podling demo' needs a registry",
+        remedy="apt-get install busybox-static",
+    )
+
+
+def _tool(name: str, cost: str, remedy: str) -> Finding:
+    path = shutil.which(name)
+    detail = path or "not installed"
+    return Finding(name, ok=path is not None, required=False, detail=detail, cost=cost, remedy=remedy)
+
+
+async def _runtime(host: Host) -> Finding:
+    """What ``podling up`` would take."""
+    try:
+        choice = await machine.choose(ClusterConfig(), host)
+    except Unprivileged as error:
+        return Finding("Pods", ok=False, required=True, detail=str(error), cost="no Pod can run")
+    shared = "; ".join(choice.not_isolated)
+    return Finding(
+        "Pods",
+        ok=not choice.not_isolated,
+        required=False,
+        detail=f"run by runtime {choice.runtime}",
+        cost=f"not isolated: {shared}",
+        remedy="what is said above",
+    )
 
 
 def _print(findings: list[Finding]) -> None:

@@ -7,6 +7,8 @@ does not keep apart is part of the choice, so that it can be told before the fir
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import ipaddress
 import random
 from collections.abc import Callable, Coroutine
@@ -85,27 +87,30 @@ def pod_cidr_of(config: ClusterConfig) -> str:
     return str(next(whole.subnets(new_prefix=max(24, whole.prefixlen))))
 
 
+_AS_ROOT = "run as root with CAP_SYS_ADMIN (docker: --privileged)"
+
+
 async def _probe_oci(host: Host) -> list[Finding]:
     from podling.network import probe as network
     from podling.runtime.interface import Unavailable
+    from podling.runtime.oci import probe as oci
     from podling.runtime.oci.config import OciConfig, find_tools
 
     try:
-        find_tools(OciConfig(state_dir=host.state_dir, cgroup_root=host.cgroup))
-        tools = Finding("container tools", ok=True, required=True, detail="conmon and crun or runc")
+        tools = find_tools(OciConfig(state_dir=host.state_dir, cgroup_root=host.cgroup))
+        fault, detail = "", f"{tools.conmon}, {tools.runtime}"
     except Unavailable as error:
-        tools = Finding(
-            "container tools",
-            ok=False,
-            required=True,
-            detail=str(error),
-            cost="Pods run as plain processes",
-            remedy="apt-get install crun conmon",
-        )
-    found = await network.probe(host)
+        fault = detail = str(error)
+    groups = await asyncio.to_thread(oci.groups_fault)
+    overlay = await asyncio.to_thread(oci.overlay_fault, host.state_dir)
+    plain = "Pods run as plain processes"
     return [
-        tools,
-        *(Finding(one.name, one.ok, one.required, one.detail, one.cost, one.remedy) for one in found),
+        Finding("container tools", not fault, True, detail, plain, "apt-get install crun conmon"),
+        Finding("control groups", not groups, True, groups, f"{plain}, without limits", _AS_ROOT),
+        Finding(
+            "overlay file system", not overlay, True, overlay, plain, f"{_AS_ROOT}, or another --data-dir"
+        ),
+        *(Finding(*dataclasses.astuple(one)) for one in await network.probe(host)),
     ]
 
 

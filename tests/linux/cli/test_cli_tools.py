@@ -119,3 +119,26 @@ def test_help_answers_without_loading_a_command(cli):
     assert "Start a cluster and return when its node is Ready" in said
     loaded = said.splitlines()[-1]
     assert loaded == "['podling.cli', 'podling.cli.main']"
+
+
+def test_the_doctor_tries_what_containers_need(cli):
+    report = {row["name"]: row for row in cli("doctor", "-o", "json").document}
+    required = ["container tools", "control groups", "overlay file system", "network namespaces"]
+    assert all(report[name]["ok"] and report[name]["required"] for name in required), report
+    assert report["Pods"]["detail"] == "run by runtime oci"
+    assert re.search(r"✓ +container tools +/\S+conmon, /\S+", cli("doctor").out)
+
+
+def test_the_doctor_says_what_a_missing_privilege_costs(cli):
+    caged = ["setpriv", "--bounding-set", "-sys_admin,-net_admin"]
+    done = cli.raw(*caged, *cli.command("doctor", "-o", "json"))
+    assert done.code == 6, done.err
+    report = {row["name"]: row for row in done.document}
+    for name in ("overlay file system", "network namespaces"):
+        row = report[name]
+        assert not row["ok"], row
+        assert "Operation not permitted" in row["detail"]
+        assert row["cost"], row
+        assert "CAP_SYS_ADMIN" in row["remedy"], row
+    assert report["Pods"]["detail"] == "run by runtime process"
+    assert "not isolated: network" in report["Pods"]["cost"]
