@@ -33,7 +33,13 @@ find_python() {
 
 has_program() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
 
-static_busybox() { [ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1; }
+is_static() { [ -x "$1" ] && ! ldd "$1" >/dev/null 2>&1; }
+
+static_busybox() { is_static /bin/busybox || is_static /usr/bin/busybox || is_static /bin/busybox-static; }
+
+has_busybox() { static_busybox || is_static "$venv/bin/busybox"; }
+
+may_install() { [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; }; }
 
 # Runs apt-get as root, by sudo where that asks no password, and fails otherwise.
 apt_as_root() {
@@ -53,6 +59,14 @@ install_packages() {
   [ ${#missing[@]} -eq 0 ] && return
   if ! command -v apt-get >/dev/null 2>&1; then
     warn "missing: ${missing[*]}; this is no Debian or Ubuntu, so install $packages your way. Until then Pods run as plain processes."
+    warn_without_busybox
+    return
+  fi
+  if ! may_install; then
+    fetch_busybox || true
+    warn "not installed, for want of root or of sudo without a password: ${missing[*]}"
+    warn "to have them: sudo apt-get install -y $packages. Until then Pods run as plain processes."
+    warn_without_busybox
     return
   fi
   say "installing the distribution's container tools ($packages)"
@@ -62,14 +76,34 @@ install_packages() {
     rm -f "$log"
     return
   fi
-  if [ "$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then
-    warn "not installed (neither root nor sudo without a password): ${missing[*]}"
-    warn "to have them: sudo apt-get install -y $packages. Until then Pods run as plain processes."
-  else
-    tail -n 5 "$log" >&2
-    warn "the packages could not be installed; 'podling doctor' says what that costs."
-  fi
+  tail -n 5 "$log" >&2
+  warn "the packages could not be installed; 'podling doctor' says what that costs."
   rm -f "$log"
+  warn_without_busybox
+}
+
+# Unpacks busybox-static into .venv, which needs no root; the image `busybox` is made from it.
+fetch_busybox() {
+  has_busybox && return
+  say "unpacking busybox-static into $venv, for the built-in image 'busybox'"
+  local place; place=$(mktemp -d)
+  mkdir -p "$place/lists/partial" "$place/cache/archives/partial"
+  (
+    own="$PWD/$venv/bin/busybox"
+    lists=(-o "Dir::State::Lists=$place/lists" -o "Dir::Cache=$place/cache")
+    cd "$place" &&
+      { apt-get download -qq busybox-static ||
+        { apt-get update -qq "${lists[@]}" && apt-get download -qq "${lists[@]}" busybox-static; }; } &&
+      dpkg-deb -x busybox-static_*.deb unpacked &&
+      install -m 755 "$(find unpacked -path '*bin/busybox' -type f | head -n 1)" "$own"
+  ) >"$place/log" 2>&1 || { tail -n 3 "$place/log" >&2; rm -rf "$place"; return 1; }
+  rm -rf "$place"
+}
+
+warn_without_busybox() {
+  has_busybox && return
+  warn "no statically linked busybox here: the built-in image 'busybox' cannot be made, so the demo's Pods have no image."
+  warn "to have it: install the package busybox-static, or put a static busybox at $venv/bin/busybox."
 }
 
 make_venv() {

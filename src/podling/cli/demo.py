@@ -23,6 +23,7 @@ from .screen import Stopwatch
 NAMESPACE = "default"
 HELLO, PAGE = "myapp-pod", "page"
 _KILLED = 137
+_PATIENCE = 120
 
 
 class DemoFailed(ClusterError):
@@ -123,6 +124,8 @@ class Story:
             if phase not in told:
                 told[phase] = None
                 screen.tick(f"{name}: {phase}", seconds=watch.seconds)
+            if hopeless := _hopeless(event.object):
+                raise DemoFailed(f"Pod {name} cannot run: {hopeless}")
             return _is_ready(event.object)
 
         return await self._follow(name, made["metadata"]["resourceVersion"], until=tell)
@@ -135,11 +138,16 @@ class Story:
             resource_version=since,
             bookmarks=False,
         )
-        async with asyncio.timeout(120):
-            async for event in changes:
-                if until(event):
-                    await changes.aclose()
-                    return event.object
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                async for event in changes:
+                    if until(event):
+                        await changes.aclose()
+                        return event.object
+        except TimeoutError as error:
+            raise DemoFailed(
+                f"Pod {name} is not where it should be after {_PATIENCE} s; 'kubectl describe pod' says more"
+            ) from error
         raise DemoFailed(f"the watch on Pod {name} ended early")
 
     async def _first_log_line(self, pod: str, container: str) -> str:
@@ -192,6 +200,13 @@ def _phase(pod: Any) -> str:
         return f"{phase}, Ready"
     scheduled = f"on node {pod.spec.node_name}" if pod.spec.node_name else "waiting for a node"
     return f"{phase} ({waiting[0] if waiting and waiting[0] else scheduled})"
+
+
+def _hopeless(pod: Any) -> str:
+    """Why the Pod will not run, as far as waiting does not help: its image cannot be had."""
+    waiting = [one.state.waiting for one in pod.status.container_statuses or () if one.state]
+    reasons = ("ErrImagePull", "RegistryUnavailable", "InvalidImageName")
+    return next((one.message or one.reason for one in waiting if one and one.reason in reasons), "")
 
 
 def _is_ready(pod: Any) -> bool:

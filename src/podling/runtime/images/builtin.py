@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import io
 import struct
+import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,12 @@ from .content import Content
 from .records import ImageRecord, parse_config
 
 NAME = "docker.io/library/busybox"
-CANDIDATES = (Path("/bin/busybox"), Path("/usr/bin/busybox"), Path("/bin/busybox-static"))
+CANDIDATES = (
+    Path("/bin/busybox"),
+    Path("/usr/bin/busybox"),
+    Path("/bin/busybox-static"),
+    Path(sys.prefix, "bin/busybox"),  # where set-up unpacks the package for who may not install it
+)
 _REMEDY = "install the package busybox-static"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PT_INTERP = 3
