@@ -11,6 +11,7 @@ import os
 import signal
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from caged_cluster import EXAMPLES, LIMIT, Caged, caged, sources_open_to_all, until
@@ -121,6 +122,24 @@ async def test_the_tutorials_pods_run(here: Caged) -> None:
     here.podling("delete")
     assert list((here.layout.data_dir / "clusters").iterdir()) == []
     here.podling("delete")
+
+
+async def test_volumes_of_many_kinds_are_seen(here: Caged) -> None:
+    here.up()
+    here.podling("apply", "-f", str(Path(__file__).with_name("volumes-pod.yaml")))
+    async with here.client() as client:
+        await ready(client, "volumes")
+        seen = await here.run(
+            "volumes", "reader", "sh", "-c", "cat /etc/one /all/two /sec/word /work/x /info/name"
+        )
+        assert (seen.stdout, seen.stderr) == (b"1;2;hidden;made;volumes", b"")
+        written = await here.run("volumes", "reader", "sh", "-c", "echo more > /work/y && cat /work/y")
+        assert written.stdout == b"more\n"
+        hosts = await here.run("volumes", "reader", "cat", "/etc/hosts")
+        assert hosts.stdout.rstrip().endswith(b"volumes")
+        await client.resource(core_v1.Pod).delete("volumes", namespace="default", grace_period_seconds=0)
+    pods = here.layout.node(here.name) / "pods"
+    await until(lambda: not list(pods.iterdir()))
 
 
 async def test_pods_outlive_a_killed_podling_and_are_found_again(here: Caged) -> None:

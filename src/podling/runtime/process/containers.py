@@ -104,7 +104,8 @@ class Containers:
         self, sandbox: SandboxRecord, config: ContainerConfig, *, folder: Path, isolation: Isolation
     ) -> Cell:
         """Make a container in the sandbox that lives in ``folder``.  Nothing stays if that fails or is cancelled."""
-        refusals.check_container(config, isolation, owned=self._owned)
+        own = Path(os.path.realpath(folder))  # who followed a volume's name names it by where it lies now
+        refusals.check_container(config, isolation, owned=(*self._owned, own))
         try:
             image = self._images.rootfs(config.image)
         except NotFound as error:

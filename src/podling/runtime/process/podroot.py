@@ -136,6 +136,8 @@ class PodRoot:
 
     def _move_in(self, source: Path) -> Path:
         """Bring the Pod's folder that holds ``source`` below all roots; the name stays good."""
+        if self._volumes in source.parents:
+            return source
         owner = next(folder for folder in self._owned if folder in source.parents)
         origin = owner / source.relative_to(owner).parts[0]
         if not origin.is_symlink():
