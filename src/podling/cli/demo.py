@@ -37,7 +37,7 @@ def command(name: options.Name = options.NAME, data_dir: options.DataDir = None)
     up.command(name=name, data_dir=data_dir, kubeconfig=layout.cluster / "demo.kubeconfig")
     asyncio.run(_show(layout))
     _say_shared(layout)
-    _go_on(layout, options.naming(name, data_dir))
+    _go_on(layout, options.Speaker(name, data_dir))
 
 
 async def _show(layout: Layout) -> None:
@@ -223,15 +223,15 @@ def _fetch(url: str) -> str:
         return str(answer.read().decode().strip())
 
 
-def _go_on(layout: Layout, naming: str) -> None:
+def _go_on(layout: Layout, speaker: options.Speaker) -> None:
     screen.heading("\nGo on")
     typer.echo(f"   export KUBECONFIG={layout.cluster / 'demo.kubeconfig'}")
     for line in (
         "kubectl get pods -o wide",
         f"kubectl describe pod {HELLO}",
         f"kubectl exec -it {PAGE} -c web -- sh",
-        f"podling get pods{naming}",
-        f"podling status{naming}",
-        f"podling down{naming}",
+        speaker.command("get", "pods"),
+        speaker.command("status"),
+        speaker.command("down"),
     ):
         typer.echo(f"   {line}")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +40,23 @@ def layout(name: str, data_dir: Path | None) -> Layout:
     return Layout(data_folder(data_dir), name)
 
 
-def naming(name: str, data_dir: Path | None) -> str:
-    """The flags by which a command that is shown to the user finds the same cluster; "" for the usual one."""
-    named = "" if name == DEFAULT_NAME else f" --name {name}"
-    return named if data_dir is None else f"{named} --data-dir {data_dir}"
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Writes commands that the user can copy: by the path that finds this program, with the flags that find the cluster."""
+
+    name: str
+    data_dir: Path | None
+
+    def command(self, *words: str) -> str:
+        named = () if self.name == DEFAULT_NAME else ("--name", self.name)
+        placed = () if self.data_dir is None else ("--data-dir", str(self.data_dir))
+        return shlex.join((_program(), *words, *named, *placed))
+
+
+def _program() -> str:
+    """``podling`` where the shell finds this very program by it, else its path."""
+    own = Path(sys.argv[0]).absolute()
+    found = shutil.which("podling")
+    if own.name != "podling" or (found and Path(found).resolve() == own.resolve()):
+        return "podling"
+    return os.path.relpath(own) if own.is_relative_to(Path.cwd()) else str(own)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from podling.cluster import config as settings
+from podling.cluster import routes
 from podling.cluster.claim import Holder, holder
 from podling.cluster.errors import AlreadyRunning
 from podling.cluster.layout import Layout, cluster_names
@@ -44,7 +45,7 @@ def command(
     layout = options.layout(name, data_dir)
     is_new = settings.load(layout) is None
     config = _settle(layout, name, port, cluster_cidr, service_cidr, runtime)
-    welcome = Welcome(layout, config, kubeconfig, switch, options.naming(name, data_dir))
+    welcome = Welcome(layout, config, kubeconfig, switch, options.Speaker(name, data_dir))
     found = holder(layout)
     if found is not None and found.phase == "ready":
         welcome.tell(f"cluster {name!r} is up already")
@@ -66,13 +67,13 @@ def command(
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """What is written and said once the cluster is up.  ``naming`` are the flags by which commands find it."""
+    """What is written and said once the cluster is up.  ``speaker`` writes the commands that find it."""
 
     layout: Layout
     config: settings.ClusterConfig
     kubeconfig: Path | None
     switch: bool
-    naming: str
+    speaker: options.Speaker
 
     def tell(self, headline: str) -> None:
         """Put the context where kubectl finds it, and say what to type next."""
@@ -89,7 +90,7 @@ class Welcome:
         typer.echo(f"   kubectl{flag} get nodes")
         typer.echo(f"   kubectl{flag} run hello --image=busybox -- sleep 3600")
         for verb in ("status", "down", "delete"):
-            typer.echo(f"   podling {verb}{self.naming}")
+            typer.echo(f"   {self.speaker.command(verb)}")
 
 
 def _settle(
@@ -108,7 +109,9 @@ def _settle(
     else:
         config = settings.ClusterConfig.new(name=name, **given)
         if cluster_cidr is None and service_cidr is None:
-            config = config.beside(_others(layout))
+            config = config.beside(
+                [*routes.taken(), *(one for other in _others(layout) for one in other.ranges)]
+            )
     if config != known:
         settings.save(layout, config)
     return config

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from . import progress
 from .claim import holder
-from .errors import ClusterError, NotRunning, PortTaken, StartFailed, Unprivileged
+from .errors import BadConfig, ClusterError, NotRunning, PortTaken, StartFailed, Unprivileged
 from .layout import Layout
 
 LOG_LIMIT = 8 << 20
@@ -33,7 +33,10 @@ class Failed(ClusterError):
 
 
 class Refused(Failed):
-    """Nothing of the cluster came to life: its port is taken, or privileges are missing."""
+    """Nothing of the cluster came to life: its port or range is taken, or privileges are missing."""
+
+
+_REFUSALS = (BadConfig.exit_code, PortTaken.exit_code, Unprivileged.exit_code)
 
 
 def launch(layout: Layout, on_step: Callable[[progress.Step], None]) -> None:
@@ -67,8 +70,8 @@ def launch(layout: Layout, on_step: Callable[[progress.Step], None]) -> None:
                 on_step(item)
             elif item.error:
                 process.wait()
-                refused = item.exit_code in (PortTaken.exit_code, Unprivileged.exit_code)
-                raise (Refused if refused else Failed)(item.error, item.exit_code)
+                failure = Refused if item.exit_code in _REFUSALS else Failed
+                raise failure(item.error, item.exit_code)
             else:
                 process.returncode = 0  # it lives on; this process does not wait for it
                 return

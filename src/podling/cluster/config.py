@@ -11,7 +11,7 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,15 +79,20 @@ class ClusterConfig:
         """Settings of a cluster to be made; what is None keeps its default."""
         return cls(**{name: value for name, value in given.items() if value is not None}).validate()
 
-    def beside(self, others: Iterable[ClusterConfig]) -> ClusterConfig:
-        """The settings with the first pair of default ranges that meets none of ``others``' on this machine."""
-        taken = [
-            ipaddress.IPv4Network(text) for one in others for text in (one.cluster_cidr, one.service_cidr)
-        ]
+    @property
+    def ranges(self) -> tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]:
+        """The ranges of Pods and of Services."""
+        return ipaddress.IPv4Network(self.cluster_cidr), ipaddress.IPv4Network(self.service_cidr)
+
+    def beside(self, taken: Collection[ipaddress.IPv4Network]) -> ClusterConfig:
+        """The settings with the first pair of default ranges that cuts into none of those ``taken`` on this machine.
+
+        A wider network around a range is no hindrance: the range's own route wins.
+        """
         for second in range(42, 250, 2):
             pods, services = f"10.{second}.0.0/16", f"10.{second + 1}.0.0/16"
             ours = (ipaddress.IPv4Network(pods), ipaddress.IPv4Network(services))
-            if not any(one.overlaps(other) for one in ours for other in taken):
+            if not any(other.subnet_of(one) for one in ours for other in taken):
                 return dataclasses.replace(self, cluster_cidr=pods, service_cidr=services)
         raise BadConfig(
             "cannot find a free range for Pods and Services: name them with --cluster-cidr and --service-cidr"

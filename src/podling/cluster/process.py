@@ -18,11 +18,12 @@ from typing import Any
 import uvloop
 
 from podling.aio.service import ServiceError
+from podling.network.errors import NetworkFault, RangeInUse
 
 from . import config as settings
 from .assembly import Cluster
 from .claim import Claim, claim
-from .errors import ClusterError, NotRunning, StartFailed
+from .errors import BadConfig, ClusterError, NotRunning, StartFailed
 from .layout import Layout
 from .progress import Outcome, Report, report_to
 
@@ -81,7 +82,9 @@ async def _start(cluster: Cluster, ended: asyncio.Future[signal.Signals], report
         raise StartFailed("cannot go on: told to stop while starting")
     try:
         await starting
-    except ServiceError as error:
+    except RangeInUse as error:
+        raise BadConfig(f"{error}; choose others with --cluster-cidr and --service-cidr") from error
+    except (ServiceError, NetworkFault) as error:
         raise StartFailed(str(error)) from error
 
 

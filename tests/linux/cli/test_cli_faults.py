@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 import pytest
-from cli_world import PODLING
+from cli_world import PODLING, Cli
 
 
 def sentence(done):
@@ -26,6 +26,17 @@ def test_a_taken_port_names_who_has_it_and_leaves_nothing(cli):
     assert "choose another with --port" in said
     cli.check_nothing_left()
     assert not cli.kubeconfig.exists()
+
+
+def test_ranges_that_the_machine_routes_are_not_taken(cli, tmp_path):
+    cli.up()
+    pods = cli.status()["clusterCIDR"]
+    other = Cli(f"{cli.name}-2", tmp_path / "elsewhere")
+    other.folder.mkdir()
+    said = sentence(other("up", "--cluster-cidr", pods, "--service-cidr", "10.255.0.0/24", code=2))
+    assert said.startswith(f"cannot use {pods} for Pods or Services: this machine routes ")
+    assert said.endswith("choose others with --cluster-cidr and --service-cidr")
+    other.check_nothing_left()
 
 
 def test_a_missing_tool_is_named(cli, tmp_path):

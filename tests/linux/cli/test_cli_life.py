@@ -35,6 +35,7 @@ def test_up_says_what_it_does_and_what_to_type_next(cli):
 
 
 def test_the_demo_shows_everything_it_promises(cli):
+    cli.up("--kubeconfig", str(cli.folder / "elsewhere"))
     said = cli("demo").out
     expected = [
         r"created Pod myapp-pod",
@@ -45,8 +46,8 @@ def test_the_demo_shows_everything_it_promises(cli):
         r"killed the web server; its container was restarted and is Ready",
         r"same UID \S+, same address 10\.\d+\.\d+\.\d+, volume kept; restarts: web 1, writer 0",
         r"serves again: written by the sidecar at",
-        rf"podling status --name {cli.name} --data-dir {cli.data_dir}",
-        rf"podling down --name {cli.name} --data-dir {cli.data_dir}",
+        rf"/\S+/podling status --name {cli.name} --data-dir {cli.data_dir}",
+        rf"/\S+/podling down --name {cli.name} --data-dir {cli.data_dir}",
     ]
     position = 0
     for pattern in expected:

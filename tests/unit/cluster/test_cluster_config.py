@@ -9,6 +9,7 @@ from podling.cluster import config as settings
 from podling.cluster.config import ClusterConfig
 from podling.cluster.errors import BadConfig
 from podling.cluster.layout import Layout, cluster_names, default_data_dir
+from podling.cluster.routes import routed
 
 
 @pytest.mark.parametrize(
@@ -75,11 +76,23 @@ def test_the_context_is_podling_or_podling_name() -> None:
 
 def test_clusters_of_one_machine_get_ranges_of_their_own() -> None:
     first = ClusterConfig()
-    second = ClusterConfig(name="b").beside([first])
-    third = ClusterConfig(name="c").beside([first, second])
+    second = ClusterConfig(name="b").beside(first.ranges)
+    third = ClusterConfig(name="c").beside([*first.ranges, *second.ranges])
     assert ClusterConfig().beside([]) == first
     assert (second.cluster_cidr, second.service_cidr) == ("10.44.0.0/16", "10.45.0.0/16")
     assert third.cluster_cidr == "10.46.0.0/16"
+
+
+def test_a_route_inside_a_range_is_avoided_and_one_around_it_is_not() -> None:
+    table = (
+        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+        "eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+        "tun0\t0000000A\t00000000\t0001\t0\t0\t0\t000000FF\t0\t0\t0\n"
+        "br0\t00052A0A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+    )
+    networks = routed(table)
+    assert [str(one) for one in networks] == ["10.0.0.0/8", "10.42.5.0/24"]
+    assert ClusterConfig().beside(networks).cluster_cidr == "10.44.0.0/16"
 
 
 def test_equal_names_in_two_data_folders_are_two_clusters() -> None:
