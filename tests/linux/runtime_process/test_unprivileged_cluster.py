@@ -142,6 +142,39 @@ async def test_volumes_of_many_kinds_are_seen(here: Caged) -> None:
     await until(lambda: not list(pods.iterdir()))
 
 
+async def test_other_users_run_or_are_refused_by_name(here: Caged) -> None:
+    here.up()
+    here.podling("apply", "-f", str(Path(__file__).with_name("user-pod.yaml")))
+    async with here.client() as client:
+        if here.kind == "docker":
+            await ready(client, "user")
+            assert (await here.run("user", "c", "id", "-u")).stdout == b"1234\n"
+        else:
+            assert "cannot honour runAsUser 1234: " in await _warning(client, "user")
+        await client.resource(core_v1.Pod).delete("user", namespace="default", grace_period_seconds=0)
+
+
+async def _warning(client: Client, pod: str) -> str:
+    """The message of the first Warning about the Pod."""
+    events = client.resource(core_v1.Event)
+    page = await events.list(namespace="default")
+    async with asyncio.timeout(LIMIT):
+        found = _warnings(page.items, pod)
+        if found:
+            return found
+        watch = events.watch(namespace="default", resource_version=page.resource_version, bookmarks=False)
+        async for event in watch:
+            if found := _warnings([event.object], pod):
+                await watch.aclose()
+                return found
+    raise AssertionError(f"the watch on the Events of {pod} ended")
+
+
+def _warnings(events: list[core_v1.Event], pod: str) -> str:
+    about = (one for one in events if (one.type, one.involved_object.name) == ("Warning", pod))
+    return next((one.message or "" for one in about), "")
+
+
 async def test_pods_outlive_a_killed_podling_and_are_found_again(here: Caged) -> None:
     here.up()
     here.podling("apply", "-f", str(EXAMPLES / "myapp-pod.yaml"))

@@ -15,6 +15,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from podling.agent.errors import VolumeFault
+
 from .payload import File, Payload, check_paths
 
 DATA = "..data"
@@ -71,7 +73,16 @@ def _write_file(folder: Path, name: str, file: File) -> None:
         out.write(file.data)
         os.fchmod(fd, file.mode)
         if file.uid is not None:
-            os.fchown(fd, file.uid, -1)
+            _give(fd, file.uid)
+
+
+def _give(fd: int, uid: int) -> None:
+    try:
+        os.fchown(fd, uid, -1)
+    except PermissionError as error:
+        raise VolumeFault(
+            f"cannot honour runAsUser {uid}: this node may not give files to other users"
+        ) from error
 
 
 def _point(path: Path, folder: str) -> None:

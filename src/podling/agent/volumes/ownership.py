@@ -9,6 +9,7 @@ import os
 import stat
 from pathlib import Path
 
+from podling.agent.errors import VolumeFault
 from podling.api.types import core_v1
 
 _READ_WRITE, _READ, _EXECUTE = 0o660, 0o440, 0o110
@@ -53,7 +54,12 @@ def _is_given(path: Path, gid: int, *, readonly: bool) -> bool:
 
 def _give_one(path: Path, gid: int, *, readonly: bool) -> None:
     found = path.lstat()
-    os.chown(path, -1, gid, follow_symlinks=False)
+    try:
+        os.chown(path, -1, gid, follow_symlinks=False)
+    except PermissionError as error:
+        raise VolumeFault(
+            f"cannot honour fsGroup {gid}: this node may not give files to other groups"
+        ) from error
     if stat.S_ISLNK(found.st_mode):
         return
     mode = stat.S_IMODE(found.st_mode) | (_READ if readonly else _READ_WRITE)
