@@ -24,6 +24,7 @@ from contextlib import aclosing
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
+from typing import Any, cast
 from urllib.parse import unquote
 
 from aiohttp import HttpVersion11, WSMsgType, web
@@ -32,6 +33,7 @@ from multidict import CIMultiDict
 
 from podling.api import codec, errors
 
+from . import spdy
 from .request import Chunks, Query, Request, Response, Upgrade
 
 Handle = Callable[[Request], Awaitable[Response]]
@@ -161,7 +163,7 @@ class Listener:
 async def _answer(wire: web.BaseRequest, response: Response) -> web.StreamResponse:
     body = response.body
     if isinstance(body, Upgrade):
-        return await _upgrade(wire, body)
+        return await (_take_over if body.is_spdy else _upgrade)(wire, body)
     if isinstance(body, bytes) and len(body) <= WHOLE and _is_plain(wire):
         return _Whole(response, body)
     headers = CIMultiDict(response.headers)
@@ -257,6 +259,40 @@ async def _upgrade(wire: web.BaseRequest, upgrade: Upgrade) -> web.StreamRespons
     await answer.prepare(wire)
     await upgrade.serve(_WebSocket(answer))
     return answer
+
+
+async def _take_over(wire: web.BaseRequest, upgrade: Upgrade) -> web.StreamResponse:
+    """The connection, past HTTP, as SPDY."""
+    headers = {
+        "Upgrade": spdy.UPGRADE,
+        "Connection": "Upgrade",
+        "X-Stream-Protocol-Version": upgrade.protocol,
+    }
+    answer = web.StreamResponse(status=101, headers=headers)
+    answer.force_close()
+    session = spdy.Session(_Wire(wire, answer))
+    wire.protocol.set_parser(cast(Any, session))
+    wire.protocol.keep_alive(False)
+    await answer.prepare(wire)
+    await upgrade.serve(session)
+    return answer
+
+
+class _Wire:
+    """`spdy.Wire` over aiohttp's connection."""
+
+    def __init__(self, wire: web.BaseRequest, answer: web.StreamResponse) -> None:
+        self._wire = wire
+        self._answer = answer
+
+    async def write(self, data: bytes) -> None:
+        await self._answer.write(data)
+
+    def pause_reading(self) -> None:
+        self._wire.protocol.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._wire.protocol.resume_reading()
 
 
 class _WebSocket:

@@ -86,14 +86,15 @@ class Socket(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """An answer that takes the connection over as a WebSocket speaking `protocol`.
+    """An answer that takes the connection over as a WebSocket speaking `protocol`, or as SPDY where that was asked for.
 
-    `serve` runs until the session is over; it owns the socket and closes it.  `protocol` is one that the client
+    Either way `serve` gets the messages of a WebSocket. It runs until the session is over; it owns the socket and closes it.  `protocol` is one that the client
     offered, or "" when it offered none and none is needed.
     """
 
     protocol: str
     serve: Callable[[Socket], Awaitable[None]]
+    is_spdy: bool = False
 
 
 @dataclass(slots=True)

@@ -248,3 +248,5 @@ async def test_logs_and_exec_reach_the_kubelet(kubectl, secured, kubelet):
     await kubectl("create", "-f", "-", input=json.dumps(binding))
     assert await kubectl("logs", "web") == "one\n"
     assert await kubectl("exec", "-i", "web", "--", "cat", input="bye") == "BYE"
+    over_spdy = Kubectl(kubectl_of(27), **kubectl.settings)
+    assert await over_spdy("exec", "-i", "web", "--", "cat", input="bye") == "BYE"

@@ -121,5 +121,8 @@ async def test_exec_that_cannot_be_served_says_why(bound):
     assert nothing.message == "you must specify at least one command for the container"
     silent = await bound.get(path, headers=UPGRADE, command="cat")
     assert silent.message == "you must specify at least 1 of stdin, stdout, stderr"
-    spdy = await bound.post(path, None, command="cat", stdout="true")
-    assert "SPDY/3.1 is not served" in spdy.message
+    posted = await bound.post(path, None, command="cat", stdout="true")
+    assert posted.message == "Upgrade request required"
+    spdy = {"upgrade": "SPDY/3.1", "x-stream-protocol-version": "v3.channel.k8s.io"}
+    ancient = await bound.post(path, None, headers=spdy, command="cat", stdout="true")
+    assert "unable to negotiate protocol" in ancient.message

@@ -10,7 +10,7 @@ from tour_world import MYAPP, Kubectl, installed
 pytestmark = [pytest.mark.kubectl, pytest.mark.linux]
 SUPPORTED = range(27, 34)
 FIRST_WITH_WEBSOCKETS = 29
-"""Older versions exec over SPDY only, which is not served yet; what they then say is tested."""
+"""Older versions exec over SPDY only; newer ones do when they are told to."""
 
 FIRST_WITH_WHOAMI = 28
 """1.27 asks for versions of SelfSubjectReview that Kubernetes 1.37 does not serve either."""
@@ -41,13 +41,18 @@ def test_the_short_way(version):
 
 
 def check_exec(minor, kubectl):
-    words = ("exec", "myapp-pod", "--", "sh", "-c", "echo out; exit 5")
-    if minor < FIRST_WITH_WEBSOCKETS:
-        said = kubectl(*words, code=1)
-        assert "SPDY/3.1 is not served by this version of Podling: use kubectl 1.30 or newer" in said
-        return
-    said = kubectl(*words, code=5, env={"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": "true"})
-    assert said == "out\ncommand terminated with exit code 5\n"
+    words = ("exec", "-i", "myapp-pod", "--", "sh", "-c", "cat; echo bad >&2; exit 5")
+    for switch in ("false", "true") if minor >= FIRST_WITH_WEBSOCKETS else ("false",):
+        env = {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": switch}
+        done = kubectl.run(*words, input="a line\n" * 20000, env=env)
+        assert (done.returncode, len(done.stdout)) == (5, 140000), done.stderr
+        assert done.stderr == "bad\ncommand terminated with exit code 5\n"
+    with kubectl.at_terminal("exec", "-it", "myapp-pod", "--", "sh") as screen:
+        screen.wait_for(r"/ # ")
+        screen.type("stty size\n")
+        screen.wait_for(r"^33 101\r$")
+        screen.type("exit 7\n")
+        assert screen.wait_end() == 7
 
 
 def test_explanations_and_typed_commands(version):

@@ -1,20 +1,22 @@
-"""`pods/exec`: a command in a container, relayed between the client's WebSocket and the kubelet's.
+"""`pods/exec`: a command in a container, relayed between the client's WebSocket or SPDY and the kubelet's WebSocket.
 
 The messages of `v4.channel.k8s.io` and `v5.channel.k8s.io` begin with a channel byte (0 stdin, 1 stdout, 2 stderr,
 3 error status, 4 resize; v5 adds 255, which closes a channel).  The relay looks at none of that: both legs speak the
-same protocol, so it passes messages on and stops when either side does.  A side that reads slowly holds the other
-one up; nothing piles up here.
+same protocol (`spdy` makes its streams look like it), so it passes messages on and stops when either side does.  A
+side that reads slowly holds the other one up; nothing piles up here.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import aiohttp
 
 from podling.api import codec, errors
 from podling.api.types import meta_v1
+from podling.apiserver import spdy
 from podling.apiserver.call import Call, Serve
 from podling.apiserver.request import Query, Request, Response, Socket, Upgrade
 
@@ -26,28 +28,20 @@ MAX_MESSAGE = 4 * 1024 * 1024
 _KUBELET_NAMES = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
 
 
-async def get(call: Call) -> Response:
-    protocol = _protocol(call.request)
+async def serve(call: Call) -> Response:
+    """Both by GET and by POST, whichever way the client wants to be upgraded."""
+    is_spdy = call.request.headers.get("upgrade", "").lower() == spdy.UPGRADE.lower()
+    protocol = _spdy_protocol(call.request) if is_spdy else _protocol(call.request)
     target, url = await _session(call)
+    inner_protocol = PROTOCOLS[0] if is_spdy else protocol
     try:
         inner = await target.session.ws_connect(
-            url, protocols=(protocol,), max_msg_size=MAX_MESSAGE, autoping=True, compress=0
+            url, protocols=(inner_protocol,), max_msg_size=MAX_MESSAGE, autoping=True, compress=0
         )
     except (aiohttp.ClientError, TimeoutError) as error:
         raise _refusal(url, error) from error
-    return Response(101, Upgrade(protocol, lambda socket: _relay(socket, inner, call.services.closing)))
-
-
-async def refuse_spdy(call: Call) -> Response:
-    """POST is SPDY's way to ask; kubectl up to 1.29 uses it, newer ones fall back to it.
-
-    They fall back whatever is wrong, and print what the second attempt says: so what is wrong is said again here.
-    """
-    await _session(call)
-    raise errors.BadRequest(
-        "exec is served over WebSockets (v4.channel.k8s.io and v5.channel.k8s.io); SPDY/3.1 is not served by this "
-        "version of Podling: use kubectl 1.30 or newer, or set KUBECTL_REMOTE_COMMAND_WEBSOCKETS=true"
-    )
+    relay = partial(_relay, inner=inner, closing=call.services.closing)
+    return Response(101, Upgrade(protocol, relay, is_spdy=is_spdy))
 
 
 async def _session(call: Call) -> tuple[kubelet.Target, str]:
@@ -73,6 +67,16 @@ def _protocol(request: Request) -> str:
     )
 
 
+def _spdy_protocol(request: Request) -> str:
+    """The one protocol spoken over SPDY, which every client since v1.7 offers; raises BadRequest when this one does not."""
+    lines = [value for name, value in request.headers.items() if name.lower() == "x-stream-protocol-version"]
+    offered = [name.strip() for line in lines for name in line.split(",")]
+    if spdy.PROTOCOL not in offered:
+        why = f"client supports {offered}, server supports {[spdy.PROTOCOL]}"
+        raise errors.BadRequest(f"unable to upgrade: unable to negotiate protocol: {why}")
+    return spdy.PROTOCOL
+
+
 def _streams(query: Query) -> list[tuple[str, str]]:
     """Which streams are wanted, in the kubelet's words; a terminal has no stderr of its own."""
     wanted = {name for name in _KUBELET_NAMES if query.first(name).lower() in ("true", "1")}
@@ -89,7 +93,7 @@ def _refusal(url: str, error: Exception) -> errors.ApiError:
     return errors.InternalError(f"error dialing backend: {error}")
 
 
-async def _relay(outer: Socket, inner: Any, closing: asyncio.Event) -> None:
+async def _relay(outer: Socket, *, inner: Any, closing: asyncio.Event) -> None:
     """Pass messages both ways until a side ends; whatever happens, both are closed."""
     tasks = {
         asyncio.create_task(_outwards(outer, inner), name="exec: kubelet to client"),
@@ -132,4 +136,4 @@ async def _tell(outer: Socket, why: str) -> None:
         return
 
 
-VERBS: dict[str, Serve] = {"create": refuse_spdy, "get": get}
+VERBS: dict[str, Serve] = {"create": serve, "get": serve}
