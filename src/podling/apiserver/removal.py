@@ -66,7 +66,11 @@ async def _mark_or_remove(
             seconds = strategy.grace_seconds(obj.body, options.grace_period_seconds)
             _mark(call, meta, seconds)
             marked = True
-    finalizers = _with_propagation(meta.finalizers or [], options) if strategy.is_collectable else []
+    finalizers = (
+        _with_propagation(meta.finalizers or [], options, orphans=strategy.orphans_by_default)
+        if strategy.is_collectable
+        else []
+    )
     if finalizers != (meta.finalizers or []):
         meta.finalizers = finalizers or None
         marked = True
@@ -113,13 +117,15 @@ def _shorten(call: Call, meta: meta_v1.ObjectMeta, seconds: int, options: meta_v
     return True
 
 
-def _with_propagation(finalizers: list[str], options: meta_v1.DeleteOptions) -> list[str]:
-    """The finalizers with the garbage collector's as the policy asks; without a policy they stay as they are."""
+def _with_propagation(finalizers: list[str], options: meta_v1.DeleteOptions, *, orphans: bool) -> list[str]:
+    """The finalizers with the garbage collector's as the policy asks; without a policy, as the kind does by default."""
     policy = options.propagation_policy
     if options.orphan_dependents is not None:
         policy = "Orphan" if options.orphan_dependents else "Background"
     if policy is None:
-        return finalizers
+        if not orphans or ORPHAN in finalizers or FOREGROUND in finalizers:
+            return finalizers
+        policy = "Orphan"
     kept = [name for name in finalizers if name not in (ORPHAN, FOREGROUND)]
     return kept + {"Orphan": [ORPHAN], "Foreground": [FOREGROUND]}.get(policy, [])
 

@@ -31,7 +31,7 @@ class Informers(Service):
         self._client = client
         self._random = random
         self._guard = guard
-        self._informers: dict[tuple[Kind, Selection], Informer[Any]] = {}
+        self._informers: dict[tuple[Kind, Selection | None], Informer[Any]] = {}
 
     @overload
     def get(
@@ -81,6 +81,20 @@ class Informers(Service):
                 self._run(informer)
         for name, function in (indexers or {}).items():
             informer.add_index(name, function)
+        return informer
+
+    def metadata(self, kind: Kind) -> Informer[Any]:
+        """An informer of at least the metadata of all objects: the whole one if somebody has asked for it, else one of metadata only."""
+        resource = self._client.partial(kind)
+        whole = self._informers.get((resource.kind, Selection()))
+        if whole is not None:
+            return whole
+        informer = self._informers.get((resource.kind, None))
+        if informer is None:
+            informer = Informer(resource, random=self._random, guard=self._guard)
+            self._informers[resource.kind, None] = informer
+            if self.state in (State.STARTING, State.READY):
+                self._run(informer)
         return informer
 
     async def wait_synced(self) -> None:

@@ -12,7 +12,9 @@ SCHEDULER = UserInfo("system:kube-scheduler", groups=(AUTHENTICATED,))
 
 
 _ACCOUNTS = {
+    "garbage-collector-controller": "generic-garbage-collector",
     "pod-garbage-collector-controller": "pod-garbage-collector",
+    "replicationcontroller-controller": "replication-controller",
     "root-ca-certificate-publisher-controller": "root-ca-cert-publisher",
     "serviceaccount-controller": "service-account-controller",
 }

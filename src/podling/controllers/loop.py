@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from podling.aio.backoff import Backoff
 from podling.aio.service import Service
+from podling.aio.tasks import supervise
 from podling.aio.workqueue import Shutdown, WorkQueue
 from podling.api.errors import Conflict
 from podling.client.informer import Handler
 
-from .reconcile import Again, Context, Controller, Key, Terminal, Watch
+from .reconcile import Again, Context, Controller, Enqueue, Key, Terminal, Watch
 
 log = logging.getLogger(__name__)
 
 Build = Callable[[Context], Controller]
+FEED_RETRY = Backoff(first=0.1, cap=30.0, jitter=0.5, reset_after=60.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,15 @@ class ControllerLoop:
                 await self._reconcile(key)
             finally:
                 self.queue.done(key)
+
+    async def fed(self, feed: Callable[[Enqueue], Awaitable[None]]) -> None:
+        """The controller's own source of keys, kept going through failures."""
+        await supervise(
+            lambda: feed(self.queue.add),
+            name=f"feed of {self.controller.name}",
+            backoff=FEED_RETRY,
+            random=self._context.random,
+        )
 
     def statistics(self) -> ControllerStatistics:
         queue = self.queue.statistics()
@@ -149,6 +161,7 @@ class Controllers(Service):
     def __init__(self, context: Context, rows: Mapping[str, Build]) -> None:
         super().__init__("controllers")
         self._loops = tuple(ControllerLoop(build(context), context) for build in rows.values())
+        self._services = tuple(service for loop in self._loops for service in loop.controller.services)
 
     def statistics(self) -> dict[str, ControllerStatistics]:
         return {loop.controller.name: loop.statistics() for loop in self._loops}
@@ -160,6 +173,8 @@ class Controllers(Service):
                 await loop.queue.wait_drained()
 
     async def _start(self) -> None:
+        for service in self._services:
+            await service.start()
         for loop in self._loops:
             loop.listen()
         for loop in self._loops:
@@ -167,6 +182,8 @@ class Controllers(Service):
         for loop in self._loops:
             for number in range(loop.controller.workers):
                 self.tasks.start(loop.work(), name=f"{loop.controller.name}/{number}")
+            if loop.controller.feed is not None:
+                self.tasks.start(loop.fed(loop.controller.feed), name=f"{loop.controller.name}/feed")
 
     async def _drain(self) -> None:
         for loop in self._loops:
@@ -177,3 +194,5 @@ class Controllers(Service):
     async def _close(self) -> None:
         for loop in self._loops:
             loop.queue.shutdown()
+        for service in reversed(self._services):
+            await service.stop()

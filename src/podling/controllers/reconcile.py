@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from podling.aio.backoff import Backoff
 from podling.aio.clock import Clock
+from podling.aio.service import Service
 from podling.api.kinds import Kind
 from podling.client.cache import IndexFunction
 from podling.client.client import Client
@@ -81,19 +82,28 @@ class Watch:
         )
 
 
+Enqueue = Callable[[Key], None]
+
 RETRY = Backoff(first=0.005, cap=60.0)
 """client-go's first delay; its cap of 1000 s leaves users waiting long after the trouble is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controller:
-    """The record. `workers`: how many keys may be worked on at the same time."""
+    """The record.
+
+    workers   how many keys may be worked on at the same time.
+    services  what the controller needs while it works (its EventRecorder); started before it, stopped after it.
+    feed      brings up keys that no watch of the record tells of; runs beside the workers until cancelled.
+    """
 
     name: str
     watches: tuple[Watch, ...]
     reconcile: Callable[[Key], Awaitable[Outcome]]
     workers: int = 2
     retry: Backoff = RETRY
+    services: tuple[Service, ...] = ()
+    feed: Callable[[Enqueue], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

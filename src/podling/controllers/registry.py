@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import clusterroleaggregation, namespace, podgc, rootca, serviceaccount
+from . import clusterroleaggregation, garbagecollector, namespace, podgc, rootca, serviceaccount
 from .loop import Build
 
 CONTROLLERS: Mapping[str, Build] = {
@@ -17,4 +17,5 @@ CONTROLLERS: Mapping[str, Build] = {
     clusterroleaggregation.NAME: clusterroleaggregation.controller,
     namespace.NAME: namespace.controller,
     podgc.NAME: podgc.controller,
+    garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }

@@ -21,6 +21,7 @@ _MODULES = {
     "core_v1:PersistentVolumeClaim": "returned",
     "core_v1:Pod": "pod",
     "core_v1:PodTemplate": "returned",
+    "core_v1:ReplicationController": "replication_controller",
     "core_v1:ResourceQuota": "returned",
     "core_v1:Secret": "secret",
     "core_v1:Service": "service",

@@ -19,6 +19,8 @@ def make(kind: Kind, addresses: Addresses) -> Strategy:
 
 
 class JobStrategy(Strategy):
+    orphans_by_default = True
+
     def prepare_create(self, body: batch_v1.Job, context: Context) -> None:
         super().prepare_create(body, context)
         spec = body.spec

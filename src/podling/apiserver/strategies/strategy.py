@@ -37,6 +37,8 @@ class Strategy:
     """A delete answers with the object rather than with a Status."""
     is_collectable = True
     """The garbage collector may hold it with finalizers."""
+    orphans_by_default = False
+    """A deletion that names no propagation policy leaves the dependents behind (kinds older than the collector)."""
     is_graceful = False
     """Deleting marks the object first; someone else ends it (`grace_seconds` says by when)."""
 
