@@ -13,22 +13,25 @@ from podling.api.types import core_v1
 
 from .podstate import Verdict
 
+NODE_AFFINITY = "NodeAffinity"
+
 
 def verdict(
     pod: core_v1.Pod,
     others: Iterable[core_v1.Pod],
     *,
     allocatable: Mapping[str, str],
+    node: str,
     labels: Mapping[str, str],
 ) -> Verdict | None:
-    """Why the Pod cannot run beside the ``others`` on this node; None if it can."""
+    """Why the Pod cannot run beside the ``others`` on the node of that name and labels; None if it can."""
     spec = pod.spec or core_v1.PodSpec()
     beside = [other for other in others if not pods.is_terminal(other)]
     if spec.os is not None and spec.os.name not in ("", "linux"):
         return _refuse("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
-    if any(labels.get(key) != value for key, value in (spec.node_selector or {}).items()):
+    if not pods.allows_node(spec, name=node, labels=labels):
         why = "node(s) didn't match Pod's node affinity/selector"
-        return _refuse("NodeAffinity", f"Predicate NodeAffinity failed: {why}")
+        return _refuse(NODE_AFFINITY, f"Predicate NodeAffinity failed: {why}")
     taken = [port for other in beside for port in pods.host_ports(other)]
     if any(port.conflicts(known) for port in pods.host_ports(pod) for known in taken):
         why = "node(s) didn't have free ports for the requested pod ports"

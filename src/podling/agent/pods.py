@@ -13,7 +13,9 @@ from collections.abc import Iterable
 
 from podling.aio.backoff import Backoff, Streak
 from podling.aio.tasks import Tasks
+from podling.api.errors import ApiError
 from podling.api.types import core_v1, meta_v1
+from podling.client.errors import ConnectionFault
 from podling.client.informer import Handler, Informer
 from podling.runtime.interface import Sandbox
 
@@ -35,6 +37,7 @@ class Pods:
         self._informer = informer
         self._node_labels = node_labels
         self._workers: dict[str, PodWorker] = {}
+        self._in_doubt: set[str] = set()
         self._tasks = Tasks("pods")
 
     async def start(self) -> None:
@@ -86,8 +89,36 @@ class Pods:
         return self._workers.values()
 
     def _added(self, pod: core_v1.Pod) -> None:
-        if (pod.metadata.uid or "") not in self._workers:
-            self._look_after(pod, verdict=self._admit(pod))
+        uid = pod.metadata.uid or ""
+        if uid in self._workers or uid in self._in_doubt:
+            return
+        verdict = self._admit(pod)
+        if verdict is not None and verdict.reason == admission.NODE_AFFINITY:
+            self._in_doubt.add(uid)
+            self._tasks.start(
+                self._judge_again(pod), name=f"judge {pod.metadata.namespace}/{pod.metadata.name}"
+            )
+        else:
+            self._begin(pod, verdict)
+
+    async def _judge_again(self, pod: core_v1.Pod) -> None:
+        """The labels known here may be older than those that the scheduler went by: ask for them first."""
+        meta = pod.metadata
+        try:
+            node = await self._kit.client.resource(core_v1.Node).get(self._kit.config.node_name)
+            self._node_labels = node.metadata.labels or {}
+        except (ApiError, ConnectionFault) as error:
+            log.warning("cannot read the node's labels for Pod %s/%s: %s", meta.namespace, meta.name, error)
+        finally:
+            self._in_doubt.discard(meta.uid or "")
+        newest = self._informer.get(meta.namespace or "", meta.name or "")
+        if newest is not None and newest.metadata.uid == meta.uid:
+            self._begin(newest, self._admit(newest))
+
+    def _begin(self, pod: core_v1.Pod, verdict: Verdict | None) -> None:
+        if verdict is not None:
+            self._kit.tell(pod, "Warning", verdict.reason, verdict.message)
+        self._look_after(pod, verdict=verdict)
 
     def _updated(self, _: core_v1.Pod, pod: core_v1.Pod) -> None:
         worker = self._workers.get(pod.metadata.uid or "")
@@ -107,12 +138,13 @@ class Pods:
         if begun or pod.metadata.deletion_timestamp is not None or phase not in (None, "", "Pending"):
             return None
         others = [worker.memory.pod for worker in self._workers.values()]
-        found = admission.verdict(
-            pod, others, allocatable=self._kit.node.allocatable, labels=self._node_labels
+        return admission.verdict(
+            pod,
+            others,
+            allocatable=self._kit.node.allocatable,
+            node=self._kit.config.node_name,
+            labels=self._node_labels,
         )
-        if found is not None:
-            self._kit.tell(pod, "Warning", found.reason, found.message)
-        return found
 
     def _look_after(self, pod: core_v1.Pod, *, verdict: Verdict | None = None) -> PodWorker:
         uid = pod.metadata.uid or ""

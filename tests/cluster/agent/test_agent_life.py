@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from agent_world import AgentWorld, container, is_ready, phase, waits_for
+from agent_world import NODE, AgentWorld, container, is_ready, phase, waits_for
 
 from podling.api.types import core_v1
 from podling.runtime.interface import ContainerState, RuntimeFault
@@ -349,6 +349,18 @@ async def test_pod_that_does_not_fit_is_refused(tmp_path: Path):
             "Pod was rejected: Node didn't have enough resource: cpu, requested: "
         )
         assert not world.machine.sandboxes
+
+
+@virtual
+async def test_labels_put_on_the_node_since_are_known_when_a_pod_needs_them(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        nodes = world.client.resource(core_v1.Node)
+        await world.create("early", nodeSelector={"disk": "fast"})
+        pod = await world.until("early", phase("Failed"))
+        assert pod.status.reason == "NodeAffinity"
+        await nodes.patch(NODE, {"metadata": {"labels": {"disk": "fast"}}})
+        await world.create("late", nodeSelector={"disk": "fast"})
+        await world.until_ready("late")
 
 
 @virtual

@@ -199,5 +199,5 @@ def is_ready(pod, restarts):
 def free_ranges(name):
     """A pair of ranges from the test's own name, so that runs side by side do not meet on the machine's routes."""
     number = int(re.sub(r"[^0-9a-f]", "", name)[-6:], 16)
-    first = ipaddress.IPv4Address("10.96.0.0") + (number % 2048) * 1024
+    first = ipaddress.IPv4Address("10.144.0.0") + (number % 2048) * 1024
     return f"{first}/23", f"{first + 512}/23"

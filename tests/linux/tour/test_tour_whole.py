@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -55,7 +56,8 @@ def test_two_pods_of_one_host_port_do_not_share_a_node(kubectl, space):
     kubectl("wait", "-n", space, "pod/first", "--for=condition=Ready", "--timeout=20s")
     kubectl("apply", "-f", "-", input=pod("second", namespace=space, container=port))
     kubectl("wait", "-n", space, "pod/second", "--for=condition=PodScheduled=False", "--timeout=20s")
-    assert "didn't have free ports" in kubectl("get", "pod", "second", "-n", space, "-o", "yaml")
+    said = kubectl("get", "pod", "second", "-n", space, "-o", "jsonpath={.status.conditions[*].message}")
+    assert "1 node(s) didn't have free ports for the requested pod ports" in said
     kubectl("delete", "pod", "first", "-n", space, "--wait")
     kubectl("wait", "-n", space, "pod/second", "--for=condition=Ready", "--timeout=20s")
 
@@ -64,12 +66,14 @@ def test_a_namespace_brings_an_account_and_the_clusters_ca(kubectl, space):
     kubectl("wait", "-n", space, "serviceaccount/default", "--for=create", "--timeout=20s")
     kubectl("wait", "-n", space, "configmap/kube-root-ca.crt", "--for=create", "--timeout=20s")
     folder = "/var/run/secrets/kubernetes.io/serviceaccount"
-    script = f"cd {folder} && cat namespace && grep -c BEGIN ca.crt && cut -d. -f2 token && id -u"
+    script = f"cd {folder} && cat namespace && echo && grep -c BEGIN ca.crt && cut -d. -f2 token && id -u"
     kubectl("apply", "-f", "-", input=pod("who", script, namespace=space, more="restartPolicy: Never"))
     kubectl("wait", "-n", space, "pod/who", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=20s")
     named, certificates, claims, user = kubectl("logs", "who", "-n", space).split()
-    assert (named, certificates, user) == (f"{space}1", "x", "0")
-    assert claims
+    assert (named, certificates, user) == (space, "1", "0")
+    said = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    assert said["sub"] == f"system:serviceaccount:{space}:default"
+    assert said["kubernetes.io"]["pod"]["name"] == "who"
 
 
 def test_a_folder_of_the_host_is_shared_both_ways(kubectl, space, tmp_path):

@@ -32,7 +32,7 @@ class TestAdmission:
     """kubelet `pkg/kubelet/lifecycle/predicate.go`."""
 
     def judge(self, wanted: core_v1.Pod, *others: core_v1.Pod) -> Any:
-        return admission.verdict(wanted, others, allocatable=ALLOCATABLE, labels={"disk": "ssd"})
+        return admission.verdict(wanted, others, allocatable=ALLOCATABLE, node="here", labels={"disk": "ssd"})
 
     def test_fitting_pod_is_taken(self):
         assert self.judge(asking("a", cpu="1"), asking("b", cpu="1")) is None
@@ -54,6 +54,13 @@ class TestAdmission:
     def test_selector_ports_and_system(self):
         assert self.judge(pod(nodeSelector={"disk": "hdd"})).reason == "NodeAffinity"
         assert self.judge(pod(nodeSelector={"disk": "ssd"})) is None
+        required = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "disk", "operator": "Exists"}]}]}
+        affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+        assert self.judge(pod(affinity=affinity)) is None
+        required["nodeSelectorTerms"][0]["matchFields"] = [
+            {"key": "metadata.name", "operator": "In", "values": ["elsewhere"]}
+        ]
+        assert self.judge(pod(affinity=affinity)).reason == "NodeAffinity"
         port = pod(container(ports=[{"containerPort": 1, "hostPort": 80}]))
         assert self.judge(port, port).reason == "NodePorts"
         assert self.judge(pod(os={"name": "windows"})).reason == "PodOSNotSupported"

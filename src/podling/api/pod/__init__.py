@@ -16,6 +16,7 @@ from .containers import (
     is_terminal,
     sidecars,
 )
+from .node_affinity import allows_node
 from .ports import ANY_ADDRESS, HostPort, host_ports
 from .resources import (
     Amounts,
@@ -34,6 +35,7 @@ __all__ = [
     "HostPort",
     "QosClass",
     "all_containers",
+    "allows_node",
     "compute_qos_class",
     "container_status",
     "first_untolerated",
