@@ -243,6 +243,8 @@ class Kubelet:
         socket = web.WebSocketResponse(protocols=("v5.channel.k8s.io",))
         await socket.prepare(request)
         async for message in socket:
+            if message.data.endswith(b"die"):
+                break
             await socket.send_bytes(b"\x01" + message.data[1:].upper())
             if message.data.endswith(b"bye"):
                 await socket.send_bytes(b'\x03{"status":"Success"}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -94,6 +95,28 @@ async def test_exec_relays_both_ways_until_the_command_ends(bound, kubelet):
     assert await client.received.get() == b'\x03{"status":"Success"}'
     await asyncio.wait_for(session, 5)
     assert client.closed_with == 1000
+
+
+async def test_what_is_sent_after_the_end_does_not_hide_how_it_ended(bound):
+    answer = await bound.send("GET", f"{PODS}/web/exec", headers=UPGRADE, command="cat", stdout="true")
+    client = Client()
+    for message in (b"\x00bye", *[b"\x00" + bytes(30000)] * 200):
+        await client.sent.put(message)
+    await asyncio.wait_for(answer.body.serve(client), 5)
+    received = [client.received.get_nowait() for _ in range(client.received.qsize())]
+    assert received == [b"\x01BYE", b'\x03{"status":"Success"}']
+
+
+async def test_a_node_that_goes_without_a_word_is_a_failure(bound):
+    answer = await bound.send("GET", f"{PODS}/web/exec", headers=UPGRADE, command="cat", stdout="true")
+    client = Client()
+    await client.sent.put(b"\x00die")
+    await asyncio.wait_for(answer.body.serve(client), 5)
+    status = json.loads((await client.received.get()).removeprefix(b"\x03"))
+    assert (status["status"], status["message"]) == (
+        "Failure",
+        "connection to the container was lost: the node closed it",
+    )
 
 
 async def test_exec_ends_when_the_client_goes_and_when_the_server_closes(bound):

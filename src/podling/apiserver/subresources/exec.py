@@ -95,15 +95,18 @@ def _refusal(url: str, error: Exception) -> errors.ApiError:
 
 async def _relay(outer: Socket, *, inner: Any, closing: asyncio.Event) -> None:
     """Pass messages both ways until a side ends; whatever happens, both are closed."""
+    outwards = asyncio.create_task(_outwards(outer, inner), name="exec: kubelet to client")
     tasks = {
-        asyncio.create_task(_outwards(outer, inner), name="exec: kubelet to client"),
-        asyncio.create_task(_inwards(outer, inner), name="exec: client to kubelet"),
+        outwards,
+        asyncio.create_task(_inwards(outer, inner, outwards), name="exec: client to kubelet"),
         asyncio.create_task(closing.wait(), name="exec: server closing"),
     }
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
+        if closing.is_set():
+            await _tell(outer, "the server is shutting down")
     except (ConnectionError, aiohttp.ClientError) as error:
         await _tell(outer, f"connection to the container was lost: {error}")
     finally:
@@ -115,16 +118,26 @@ async def _relay(outer: Socket, *, inner: Any, closing: asyncio.Event) -> None:
 
 
 async def _outwards(outer: Socket, inner: Any) -> None:
+    """Raises ConnectionResetError when the kubelet goes before it has said how the command ended."""
+    has_status = False
     async for message in inner:
         if message.type is aiohttp.WSMsgType.BINARY:
+            has_status = has_status or message.data.startswith(ERROR_CHANNEL)
             await outer.send(message.data)
         elif message.type is aiohttp.WSMsgType.TEXT:
             await outer.send(message.data.encode())
+    if not has_status:
+        raise ConnectionResetError("the node closed it")
 
 
-async def _inwards(outer: Socket, inner: Any) -> None:
+async def _inwards(outer: Socket, inner: Any, outwards: asyncio.Task[None]) -> None:
+    """What the client still sends when the command has ended is dropped: how it ended is on its way outwards."""
     while (message := await outer.receive()) is not None:
-        await inner.send_bytes(message if isinstance(message, bytes) else message.encode())
+        try:
+            await inner.send_bytes(message if isinstance(message, bytes) else message.encode())
+        except (ConnectionError, aiohttp.ClientError):
+            await asyncio.wait({outwards})
+            return
 
 
 async def _tell(outer: Socket, why: str) -> None:
