@@ -6,11 +6,13 @@ Callers that change a thread's namespaces (``unshare``, ``setns``) must be threa
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -112,6 +114,18 @@ def open_in_root(root: str, path: str, flags: int, mode: int = 0) -> int:
     finally:
         os.close(root_fd)
     return int(fd)
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below ``pid`` now; none where it is gone."""
+    found, waiting = [], [pid]
+    while waiting:
+        for listing in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                children = [int(word) for word in listing.read_text().split()]
+                found += children
+                waiting += children
+    return found
 
 
 def inotify_open() -> int:

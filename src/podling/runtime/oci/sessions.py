@@ -213,7 +213,7 @@ class _Session:
         try:
             yield
         finally:
-            if process.returncode is None and self._kill_inside():
+            if process.returncode is None and _kill_inside(process):
                 # killed first, it would leave the command a zombie of the container's init, which may never reap
                 await asyncio.wait([process.exited], timeout=_REAP_SECONDS)
             process.kill_group()
@@ -250,14 +250,20 @@ class _Session:
         errors = [json.loads(line) for line in lines if line.startswith("{")]
         return str(errors[-1].get("msg", "")) if errors else "\n".join(lines)
 
-    def _kill_inside(self) -> bool:
-        """Kill the command's process group (the OCI runtime gave it a session of its own); False if there is none."""
-        with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
-            group = os.getpgid(int(self._pid.read_text()))
-            if group not in (0, os.getpgrp()):
+
+def _kill_inside(process: spawn.Process) -> bool:
+    """Kill the command, to which the OCI runtime gave a process group of its own; False if it has none yet.
+
+    The pid file is no help: the command may run before it is written.
+    """
+    found = False
+    for pid in linux.descendants(process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            group = os.getpgid(pid)
+            if group not in (0, process.pid):
                 os.killpg(group, signal.SIGKILL)
-                return True
-        return False
+                found = True
+    return found
 
 
 def _socket_inside(netns: str, family: socket.AddressFamily) -> socket.socket:
