@@ -61,7 +61,7 @@ class Caged:
             text=True,
             timeout=LIMIT * 2,
         )
-        assert done.returncode == code, done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr + self._log()
         return done.stdout + done.stderr
 
     def up(self) -> str:
@@ -82,6 +82,12 @@ class Caged:
         """All that was started for this cluster: its folder stands in their command or environment."""
         mark = os.fsencode(self.folder)
         return [pid for pid in _everybody() if mark in _told(pid, "cmdline") + _told(pid, "environ")]
+
+    def _log(self) -> str:
+        """The end of what the cluster's process said, for whoever reads why a test failed."""
+        with contextlib.suppress(OSError):
+            return self.layout.log.read_text()[-4000:]
+        return ""
 
     def _environment(self) -> dict[str, str]:
         return {
