@@ -161,7 +161,7 @@ class Controllers(Service):
     def __init__(self, context: Context, rows: Mapping[str, Build]) -> None:
         super().__init__("controllers")
         self._loops = tuple(ControllerLoop(build(context), context) for build in rows.values())
-        self._services = tuple(service for loop in self._loops for service in loop.controller.services)
+        self.services = tuple(service for loop in self._loops for service in loop.controller.services)
 
     def statistics(self) -> dict[str, ControllerStatistics]:
         return {loop.controller.name: loop.statistics() for loop in self._loops}
@@ -173,7 +173,7 @@ class Controllers(Service):
                 await loop.queue.wait_drained()
 
     async def _start(self) -> None:
-        for service in self._services:
+        for service in self.services:
             await service.start()
         for loop in self._loops:
             loop.listen()
@@ -194,5 +194,5 @@ class Controllers(Service):
     async def _close(self) -> None:
         for loop in self._loops:
             loop.queue.shutdown()
-        for service in reversed(self._services):
+        for service in reversed(self.services):
             await service.stop()

@@ -20,6 +20,7 @@ from podling.api.types import core_v1
 from podling.client.indexes import NODE_NAME, by_node_name
 from podling.client.resource import PatchType
 
+from .availability import is_finished
 from .reconcile import DONE, Again, Context, Controller, Key, Outcome, Watch
 
 NAME = "pod-garbage-collector-controller"
@@ -29,10 +30,6 @@ TERMINAL = "status.phase/terminal"
 _YES = "yes"
 _AT_ONCE = 20
 """Pods that are removed at the same time."""
-
-
-def is_finished(pod: core_v1.Pod) -> bool:
-    return pod.status is not None and pod.status.phase in ("Succeeded", "Failed")
 
 
 def by_finished(pod: core_v1.Pod) -> Sequence[str]:

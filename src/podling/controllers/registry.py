@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import clusterroleaggregation, garbagecollector, namespace, podgc, rootca, serviceaccount
+from . import (
+    clusterroleaggregation,
+    garbagecollector,
+    namespace,
+    podgc,
+    replicaset,
+    replicationcontroller,
+    rootca,
+    serviceaccount,
+)
 from .loop import Build
 
 CONTROLLERS: Mapping[str, Build] = {
@@ -17,5 +26,7 @@ CONTROLLERS: Mapping[str, Build] = {
     clusterroleaggregation.NAME: clusterroleaggregation.controller,
     namespace.NAME: namespace.controller,
     podgc.NAME: podgc.controller,
+    replicaset.NAME: replicaset.controller,
+    replicationcontroller.NAME: replicationcontroller.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }

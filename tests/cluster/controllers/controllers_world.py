@@ -176,10 +176,9 @@ class ControllersWorld:
         await self.controllers.wait_idle()
 
     async def events(self, name):
-        for loop in self.controllers._loops:
-            for service in loop.controller.services:
-                if isinstance(service, EventRecorder):
-                    await service.wait_written()
+        for service in self.controllers.services:
+            if isinstance(service, EventRecorder):
+                await service.wait_written()
         page = await self.client.resource(core_v1.Event).list(namespace="default")
         return [(e.type, e.reason, e.message) for e in page.items if e.involved_object.name == name]
 
