@@ -37,7 +37,7 @@ def command(
 
 
 def hand_over(layout: Layout, file: Path | None, *, switch: bool) -> None:
-    """Put the administrator's context into ``file``, or where the user's kubectl looks."""
+    """Put the administrator's context into ``file``, or where the user's kubectl looks, and renew it where it was put before."""
     from podling.client import kubeconfig, kubeconfig_edit
     from podling.cluster import access
 
@@ -47,5 +47,8 @@ def hand_over(layout: Layout, file: Path | None, *, switch: bool) -> None:
     entry = access.administrator(layout, config, server=access.address(layout).url)
     explicit = file.expanduser() if file else None
     paths = kubeconfig.search_paths(os.environ, Path.home(), explicit=explicit)
-    written = kubeconfig_edit.merge(entry, paths=paths, switch=switch)
-    access.remember_handed_over(layout, written.absolute())
+    written = kubeconfig_edit.merge(entry, paths=paths, switch=switch).absolute()
+    for other in access.handed_over(layout):
+        if other != written and other.exists():
+            kubeconfig_edit.merge(entry, paths=kubeconfig.Paths((other,), explicit=True), switch=False)
+    access.remember_handed_over(layout, written)

@@ -90,7 +90,7 @@ class Cluster:
 
     @property
     def _url(self) -> str:
-        return f"https://{LOOPBACK}:{self.config.port}"
+        return f"https://{LOOPBACK}:{self.config.last_port}"
 
     def _warning(self, part: PartStart) -> str:
         """Said at once, in full: what Pods here share with the machine, and why."""
@@ -140,7 +140,7 @@ class Cluster:
     async def _start_api_server(self) -> str:
         """API server. HTTPS on loopback, and on the node's own address for its Pods."""
         ca = (self.layout.pki / "ca.crt").read_bytes()
-        listening = listen_locally(self.config.port)
+        listening = listen_locally(self.config.port, last=self.config.last_port)
         self.config = settings.remember_port(self.layout, self.config, listening.getsockname()[1])
         self._dialer = KubeletDialer(self.layout)
         config = ApiConfig(
@@ -150,7 +150,7 @@ class Cluster:
             cluster_ca=ca,
             service_cidr=self.config.service_cidr,
             advertise_address=self._node.address,
-            advertise_port=self.config.port,
+            advertise_port=self.config.last_port,
         )
         self._server = ApiServer(
             config, store=self._store, clock=self._clock, random=self._chance, dial=self._dialer
@@ -201,7 +201,7 @@ class Cluster:
             return "loopback addresses"
         await start()
         self._stack.push_async_callback(self._node.network.close)
-        reachable = self._node.host.listen(self._node.address, self.config.port)
+        reachable = self._node.host.listen(self._node.address, self.config.last_port)
         await self._server.listen(reachable, self._tls)
         return self._node.pod_cidr
 

@@ -33,7 +33,8 @@ class ClusterConfig:
     """What a cluster is made of.
 
     name           DNS label of at most 40 characters; it ends up in names of interfaces, cgroups and contexts.
-    port           TCP port of the API server on loopback; 0 = 6443 if free, otherwise any free one, then kept.
+    port           TCP port of the API server on loopback; 0 = the last one or 6443 if free, otherwise any free one.
+    last_port      the port that it had last, 0 = none yet.
     cluster_cidr   IPv4 range of Pod addresses; the node takes its part of it.  Private by default (k3s' choice).
     service_cidr   IPv4 range of Service addresses.
     cluster_domain DNS suffix of the cluster.
@@ -43,6 +44,7 @@ class ClusterConfig:
 
     name: str = DEFAULT_NAME
     port: int = 0
+    last_port: int = 0
     cluster_cidr: str = "10.42.0.0/16"
     service_cidr: str = "10.43.0.0/16"
     cluster_domain: str = "cluster.local"
@@ -145,10 +147,10 @@ def save(layout: Layout, config: ClusterConfig) -> None:
 
 
 def remember_port(layout: Layout, config: ClusterConfig, port: int) -> ClusterConfig:
-    """The settings with the port that the API server got, saved if that is news: clients keep finding it there."""
-    if config.port == port:
+    """The settings with the port that the API server got, saved if that is news: clients find it there again."""
+    if config.last_port == port:
         return config
-    kept = dataclasses.replace(config, port=port)
+    kept = dataclasses.replace(config, last_port=port)
     save(layout, kept)
     return kept
 

@@ -1,4 +1,4 @@
-"""The API server's port: the one that was asked for, or 6443 if free, or any; and who has it if it is taken."""
+"""The API server's port: the one that was asked for, or that it had last, or 6443, or any; and who has it if it is taken."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from .errors import PortTaken
 LOOPBACK = "127.0.0.1"
 
 
-def listen_locally(port: int) -> socket.socket:
-    """A listening socket on loopback; port 0 = 6443 if free, otherwise any.  Raises ``PortTaken``."""
+def listen_locally(port: int, *, last: int = 0) -> socket.socket:
+    """A listening socket on loopback; port 0 = ``last`` or 6443 if free, otherwise any.  Raises ``PortTaken``."""
     if port:
         return _listen(port)
-    try:
-        return _listen(DEFAULT_PORT)
-    except PortTaken:
-        return _listen(0)
+    for wanted in (last, DEFAULT_PORT):
+        if wanted:
+            with contextlib.suppress(PortTaken):
+                return _listen(wanted)
+    return _listen(0)
 
 
 def _listen(port: int) -> socket.socket:

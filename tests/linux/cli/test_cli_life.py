@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 
 from cli_world import EXAMPLES, LIMIT, PODLING, Cli
@@ -157,6 +158,21 @@ def test_in_the_foreground_ctrl_c_is_down(cli):
             process.kill()
     assert not _processes_in(cli.layout.identity)
     assert cli("status", "-o", "json", code=4).document["state"] == "down"
+
+
+def test_a_port_that_was_taken_meanwhile_costs_no_client_its_way(cli, tmp_path):
+    cli.up("--kubeconfig", str(tmp_path / "mine"))
+    before = cli.status()["server"]
+    cli("down")
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", int(before.rpartition(":")[2])))
+        other.listen()
+        cli("up")
+        now = cli.status()["server"]
+    assert now != before
+    for file in (tmp_path / "mine", cli.kubeconfig):
+        assert f"server: {now}\n" in file.read_text()
 
 
 def test_two_ups_at_once_make_one_cluster(cli):

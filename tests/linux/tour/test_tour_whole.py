@@ -78,7 +78,9 @@ def test_a_namespace_brings_an_account_and_the_clusters_ca(kubectl, space):
 
 def test_a_folder_of_the_host_is_shared_both_ways(kubectl, space, tmp_path):
     (tmp_path / "from-host").write_text("hello")
-    more = f"volumes: [{{name: host, hostPath: {{path: {tmp_path}, type: Directory}}}}]\n  restartPolicy: Never"
+    more = (
+        f"volumes: [{{name: host, hostPath: {{path: {tmp_path}, type: Directory}}}}]\n  restartPolicy: Never"
+    )
     mount = "volumeMounts: [{name: host, mountPath: /host}]"
     script = "cat /host/from-host > /host/from-pod"
     kubectl("apply", "-f", "-", input=pod("host", script, namespace=space, more=more, container=mount))
