@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from podling.api import codec, errors, field
+from podling.api import codec, errors, field, managedfields
 from podling.api.object import Object
 from podling.api.types import meta_v1
 from podling.store.interface import Mismatch
@@ -35,12 +35,14 @@ class Scope:
 
     `part` is what the request may set: "main" (everything but status), "status", or "given" (exactly what the maker
     returned, which has seen to the rest).  `is_bare` is for the server's own doing on somebody's behalf, such as a
-    binding: it is neither tracked, admitted nor validated as a change of the object.
+    binding: it is neither tracked, admitted nor validated as a change of the object.  `is_applied` says that the maker
+    has counted the managed fields, as an apply does.
     """
 
     subresource: str = ""
     part: Literal["main", "status", "given"] = "main"
     is_bare: bool = False
+    is_applied: bool = False
 
 
 MAIN = Scope()
@@ -92,12 +94,13 @@ async def _commit(
     call: Call, entry: Entry, old: Object, new: Object, *, options: WriteOptions, scope: Scope
 ) -> Outcome:
     _keep_system_fields(new.metadata, old.metadata)
+    asked = new.metadata.managed_fields
     if not scope.is_bare:
         await _complete(call, old, new, options=options, scope=scope)
     new.metadata.resource_version = None
     if removal.is_finished(call, new, old):
         return Outcome(await removal.vanish(call, entry, new, dry_run=options.dry_run))
-    if _means_the_same(new, old):
+    if _means_the_same(new, old, asked=new.metadata.managed_fields if scope.is_applied else asked):
         return Outcome(entry.value)
     data = codec.encode(new)
     if options.dry_run:
@@ -112,7 +115,8 @@ async def _complete(call: Call, old: Object, new: Object, *, options: WriteOptio
         strategy.reset_for_status(new.body, old.body)
     elif scope.part == "main":
         strategy.reset(new.body, old.body)
-    tracking.track(call, old, new, options, subresource=scope.subresource)
+    if not scope.is_applied:
+        tracking.track(call, old, new, options, subresource=scope.subresource)
     review = call.review(Operation.UPDATE, obj=new, old=old, is_dry_run=options.dry_run)
     await call.services.admission.admit(review)
     if scope.part != "status":
@@ -188,12 +192,15 @@ def raise_faults(call: Call, obj: Object, faults: Iterable[field.FieldError]) ->
         raise errors.Invalid(call.resource.storage, obj.name, found)
 
 
-def _means_the_same(new: Object, old: Object) -> bool:
-    """Whether a change is none; who is said to own fields counts only if it was taken off altogether."""
+def _means_the_same(new: Object, old: Object, *, asked: list[meta_v1.ManagedFieldsEntry] | None) -> bool:
+    """Whether a change is none: the same object and, if the request asked for other owners, the same ones after all.
+
+    Owners are the same whenever they are said to have written.
+    """
     given, had = new.metadata.managed_fields, old.metadata.managed_fields
-    if had and not given:
-        return False
     new.metadata.managed_fields, old.metadata.resource_version = had, None
     same = codec.semantic_equal(new.body, old.body)
     new.metadata.managed_fields = given
-    return same
+    if not same or asked is None:
+        return same
+    return any(managedfields.same_owners(owners or [], had or []) for owners in (asked, given))

@@ -23,12 +23,16 @@ NAME_ATTEMPTS = 8
 """Upstream's: with five random characters a million names per prefix collide with one in a thousand."""
 
 
-async def create(call: Call, obj: Object, *, options: WriteOptions) -> Outcome:
-    """Store a new object; raises AlreadyExists, Invalid or what admission says."""
+async def create(call: Call, obj: Object, *, options: WriteOptions, is_applied: bool = False) -> Outcome:
+    """Store a new object; raises AlreadyExists, Invalid or what admission says.
+
+    `is_applied`: an apply has counted the managed fields already.
+    """
     _place(call, obj)
     _identify(call, obj)
     call.resource.strategy.reset(obj.body, None)
-    tracking.track(call, None, obj, options)
+    if not is_applied:
+        tracking.track(call, None, obj, options)
     generated = bool(obj.metadata.generate_name) and not obj.metadata.name
     review = call.review(Operation.CREATE, obj=obj, name=obj.name, is_dry_run=options.dry_run)
     await call.services.admission.admit(review)

@@ -20,6 +20,7 @@ MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+APPLY_PATCH_JSON = "application/apply-patch+json"
 
 SERVED = (JSON, YAML)
 TRANSFORMS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")

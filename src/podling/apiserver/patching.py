@@ -1,6 +1,7 @@
 """Patches applied to documents: which kind of patch, read from the body, merged into plain JSON.
 
-What a patch may do to a field is said by the schema of the kind; custom resources have no strategic merge.
+What a patch may do to a field is said by the schema of the kind; custom resources have no strategic merge.  Applies are
+patches, too, but of another kind: `applying` reads and merges them.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from . import negotiate
 from .call import Call
 from .options import WriteOptions
 
-CUSTOM = (negotiate.JSON_PATCH, negotiate.MERGE_PATCH)
-BUILT_IN = (*CUSTOM, negotiate.STRATEGIC_PATCH)
+CUSTOM = (negotiate.JSON_PATCH, negotiate.MERGE_PATCH, negotiate.APPLY_PATCH)
+BUILT_IN = (negotiate.JSON_PATCH, negotiate.MERGE_PATCH, negotiate.STRATEGIC_PATCH, negotiate.APPLY_PATCH)
 
 Document = dict[str, Any]
 Merge = Callable[[Document], Document]
@@ -28,7 +29,7 @@ Merge = Callable[[Document], Document]
 def media_type(call: Call, options: WriteOptions) -> str:
     """Which kind of patch the body is; raises 415, and 422 for options that only an apply may have."""
     media = negotiate.body_type(call.request.headers, BUILT_IN if call.resource.kind.type else CUSTOM)
-    if options.force:
+    if options.force or "force" in call.request.query:
         fault = field.forbidden(field.Path("force"), "may not be specified for non-apply patch")
         raise errors.Invalid("PatchOptions.meta.k8s.io", "", [fault])
     return media

@@ -68,7 +68,8 @@ async def test_unknown_kinds_of_patches_are_415(api):
     assert answer.status == 415
     assert answer.message == (
         "the body of the request was in an unknown format - accepted media types include: "
-        "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json"
+        "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, "
+        "application/apply-patch+yaml"
     )
 
 

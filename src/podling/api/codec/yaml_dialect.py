@@ -38,6 +38,8 @@ def _resolvers(of: type[yaml.resolver.Resolver], *, without: tuple[str, ...]) ->
 
 
 class _Loader(yaml.CSafeLoader):
+    repeated: list[str] | None = None
+    """Where keys given twice are told about instead of refused."""
     yaml_implicit_resolvers = _resolvers(yaml.CSafeLoader, without=("int", "float", "timestamp"))
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
@@ -52,10 +54,10 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
-def load_all(text: str | bytes, *, name: str) -> list[dict[str, Any]]:
+def load_all(text: str | bytes, *, name: str, repeated: list[str] | None = None) -> list[dict[str, Any]]:
     """See `podling.api.codec.yaml_load_all`."""
     try:
-        return list(_documents(text))
+        return list(_documents(text, repeated))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark else ""
@@ -74,8 +76,9 @@ def dump(value: Any) -> str:
     return text
 
 
-def _documents(text: str | bytes) -> Iterator[dict[str, Any]]:
+def _documents(text: str | bytes, repeated: list[str] | None) -> Iterator[dict[str, Any]]:
     loader = _Loader(text)
+    loader.repeated = repeated
     aliased = (b"*" if isinstance(text, bytes) else "*") in text  # type: ignore[operator]
     try:
         while loader.check_node():
@@ -129,6 +132,9 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     for key_node, _ in node.value:
         key = _key(loader, key_node)
         if key in seen and key_node.tag != f"{_TAG}merge":
+            if loader.repeated is not None:
+                loader.repeated.append(f'line {key_node.start_mark.line + 1}: key "{key}" already set in map')
+                continue
             problem = f'key "{key}" already set in map at line {seen[key]}'
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
         seen[key] = key_node.start_mark.line + 1

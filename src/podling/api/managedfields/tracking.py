@@ -6,12 +6,12 @@ last write by which it took something. Of the entries of updates the ten newest 
 merged into the manager `ancient-changes`. An object whose managedFields were emptied is not tracked any more.
 
 The sources are k8s.io/apimachinery/pkg/util/managedfields and structured-merge-diff's `Updater.Update`. Apply stands on the same
-comparison and sets; its merge, conflicts and pruning are not here.
+comparison and sets and is `podling.api.apply`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -29,6 +29,7 @@ Identity: TypeAlias = tuple[str, str, str, str]
 _MAX_UPDATERS: Final = 10
 _BUCKET: Final = "ancient-changes"
 _MAX_NAME_BYTES: Final = 128
+_EMPTIED: Final[tuple[list[ManagedFieldsEntry], ...]] = ([], [ManagedFieldsEntry()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def update(
             kept.append(rest)
     if here.changed:
         _take(kept, _find(entries, writer.identity), writer, here, time)
-    return sorted(_capped(kept), key=_order) or None
+    return ordered(_capped(kept)) or None
 
 
 def identity(entry: ManagedFieldsEntry) -> Identity:
@@ -98,6 +99,23 @@ def fields_of(entry: ManagedFieldsEntry) -> FieldSet:
     return decode(bytes(entry.fields_v1))
 
 
+def same_owners(one: list[ManagedFieldsEntry], other: list[ManagedFieldsEntry]) -> bool:
+    """Whether entries, from wherever, say the same as those of a stored object, whatever their times and order."""
+    if len(one) != len(other):
+        return False
+    theirs = {identity(entry): entry for entry in other}
+    return all(_says_the_same(entry, theirs.get(identity(entry))) for entry in one)
+
+
+def _says_the_same(one: ManagedFieldsEntry, other: ManagedFieldsEntry | None) -> bool:
+    if other is None or one.api_version != other.api_version:
+        return False
+    try:
+        return one.fields_v1 == other.fields_v1 or parse(bytes(one.fields_v1)) == fields_of(other)
+    except ValueError:
+        return False
+
+
 def with_fields(entry: ManagedFieldsEntry, fields: FieldSet) -> ManagedFieldsEntry:
     """A copy of an entry that owns these fields."""
     return msgspec.structs.replace(entry, fields_v1=msgspec.Raw(encode(fields)))
@@ -106,13 +124,13 @@ def with_fields(entry: ManagedFieldsEntry, fields: FieldSet) -> ManagedFieldsEnt
 def _given(before: Object | None, after: Object, subresource: str) -> list[ManagedFieldsEntry]:
     """The entries to start from: the writer's own idea of them where it has a readable one, else those that are there.
 
-    A client that knows nothing of managedFields does not delete them by that; sending one empty entry does.
+    A client that knows nothing of managedFields does not delete them by that; sending an empty list or one empty entry does.
     """
     live = (before.metadata.managed_fields if before is not None else None) or []
-    given = after.metadata.managed_fields or []
-    if subresource or not given or given == live:
+    given = after.metadata.managed_fields
+    if subresource or given is None or given == live:
         return live
-    if given == [ManagedFieldsEntry()]:
+    if given in _EMPTIED:
         return []
     try:
         return [with_fields(entry, _checked(entry)) for entry in given]
@@ -207,6 +225,11 @@ def _capped(entries: list[ManagedFieldsEntry]) -> list[ManagedFieldsEntry]:
 
 def _renamed(entry: ManagedFieldsEntry) -> ManagedFieldsEntry:
     return msgspec.structs.replace(entry, manager=_BUCKET, subresource=None)
+
+
+def ordered(entries: Iterable[ManagedFieldsEntry]) -> list[ManagedFieldsEntry]:
+    """The entries in the order in which they are kept: appliers first, the older before the newer."""
+    return sorted(entries, key=_order)
 
 
 def _order(entry: ManagedFieldsEntry) -> tuple[str, str, str, str, str]:

@@ -55,13 +55,17 @@ def walker(node: Schema) -> Walker | None:
             return RecordWalker(node)
         case MapOf(value, atomic=False):
             return MapWalker(walker(value))
-        case ListOf(item, "map", keys, defaults):
-            return ListWalker(walker(item), _Keys(keys, dict(defaults)))
-        case ListOf(_, "set"):
-            return ListWalker(None, value_element)
+        case ListOf(item, "map" | "set" as list_type):
+            return ListWalker(walker(item) if list_type == "map" else None, item_element(node))
         case Anything() | OneOf():
             return DEDUCED
     return None
+
+
+@cache
+def item_element(node: ListOf) -> Callable[[Any], str]:
+    """What makes the path elements of the items of a `map` or `set` list."""
+    return _Keys(node.keys, dict(node.key_defaults)) if node.list_type == "map" else value_element
 
 
 class Steps(dict[str, Step]):

@@ -27,9 +27,9 @@ async def update(call: Call) -> Response:
 
 async def patch(call: Call) -> Response:
     options = write_options(call.request.query, "PatchOptions")
-    make = maker(call, options)
+    make, scope = maker(call, options, STATUS)
     outcome = await change(
-        call, lambda old, stored: _only_conditions(make(old, stored), old), options=options, scope=STATUS
+        call, lambda old, stored: _only_conditions(make(old, stored), old), options=options, scope=scope
     )
     return render.one(call, outcome.value)
 

@@ -33,9 +33,9 @@ async def update(call: Call) -> Response:
 
 async def patch(call: Call) -> Response:
     options = write_options(call.request.query, "PatchOptions")
-    make = maker(call, options)
+    make, scope = maker(call, options, SCOPE)
     outcome = await change(
-        call, lambda old, stored: _only_containers(call, make(old, stored), old), options=options, scope=SCOPE
+        call, lambda old, stored: _only_containers(call, make(old, stored), old), options=options, scope=scope
     )
     return render.one(call, outcome.value)
 
