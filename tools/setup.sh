@@ -11,8 +11,8 @@ venv=.venv
 packages="crun conmon skopeo nftables busybox-static"
 programs="crun conmon skopeo nft"
 if [ "$level" = dev ]; then
-  packages="$packages runc"
-  programs="$programs runc"
+  packages="$packages runc wrk procps iproute2"
+  programs="$programs runc wrk ps ip"
 fi
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
