@@ -250,3 +250,77 @@ async def test_logs_and_exec_reach_the_kubelet(kubectl, secured, kubelet):
     assert await kubectl("exec", "-i", "web", "--", "cat", input="bye") == "BYE"
     over_spdy = Kubectl(kubectl_of(27), **kubectl.settings)
     assert await over_spdy("exec", "-i", "web", "--", "cat", input="bye") == "BYE"
+
+
+def owners_of(text):
+    """`manager operation` of everybody who owns something, from an object as JSON."""
+    return sorted(f"{e['manager']} {e['operation']}" for e in json.loads(text)["metadata"]["managedFields"])
+
+
+async def test_server_side_apply_creates_changes_and_removes(kubectl):
+    labelled = DEPLOYMENT.replace("{name: web}", "{name: web, labels: {a: b}}")
+    apply = ("apply", "--server-side", "-f", "-")
+    assert "deployment.apps/web serverside-applied" in await kubectl(*apply, input=labelled)
+    first = await kubectl("get", "deployment", "web", "-o", "json", "--show-managed-fields")
+    assert owners_of(first) == ["kubectl Apply"]
+    assert "serverside-applied" in await kubectl(*apply, input=labelled)
+    assert await kubectl("get", "deployment", "web", "-o", "json", "--show-managed-fields") == first
+    await kubectl(*apply, input=DEPLOYMENT)
+    assert "labels" not in json.loads(await kubectl("get", "deployment", "web", "-o", "json"))["metadata"]
+
+
+async def test_server_side_apply_tells_of_conflicts_and_forces(kubectl):
+    apply = ("apply", "--server-side", "-f", "-")
+    await kubectl(*apply, input=DEPLOYMENT)
+    await kubectl("scale", "deployment", "web", "--replicas=4")
+    said = await kubectl(*apply, input=DEPLOYMENT, fails=True)
+    scaled = 'conflict with "kubectl.*" with subresource "scale" using apps/v1: .spec.replicas'
+    assert re.search(f"Apply failed with 1 conflict: {scaled}", said)
+    assert "--force-conflicts" in said
+    changed = DEPLOYMENT.replace("replicas: 2", "replicas: 5")
+    other = await kubectl(*apply, "--field-manager=other", input=changed, fails=True)
+    assert re.search(scaled, other)
+    forced = await kubectl(*apply, "--field-manager=other", "--force-conflicts", input=changed)
+    assert "serverside-applied" in forced
+    found = await kubectl("get", "deployment", "web", "-o", "json", "--show-managed-fields")
+    assert json.loads(found)["spec"]["replicas"] == 5
+    assert owners_of(found) == ["kubectl Apply", "other Apply"]
+
+
+async def test_objects_move_from_client_side_to_server_side_apply(kubectl):
+    labelled = DEPLOYMENT.replace("{name: web}", "{name: web, labels: {a: b, c: d}}")
+    await kubectl("apply", "-f", "-", input=labelled)
+    changed = DEPLOYMENT.replace("{name: web}", "{name: web, labels: {a: new}}").replace(
+        "busybox:1", "busybox:2"
+    )
+    said = await kubectl("apply", "--server-side", "-f", "-", input=changed)
+    assert "serverside-applied" in said
+    assert "Warning" not in said
+    full = await kubectl("get", "deployment", "web", "-o", "json", "--show-managed-fields")
+    assert owners_of(full) == ["kubectl Apply", "kubectl-last-applied Apply"]
+    found = json.loads(full)
+    assert found["metadata"]["labels"] == {"a": "new"}
+    assert found["spec"]["template"]["spec"]["containers"][0]["image"] == "busybox:2"
+    note = json.loads(found["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"])
+    assert note["metadata"]["labels"] == {"a": "new"}
+    assert "configured" in await kubectl("apply", "-f", "-", input=labelled)
+
+
+async def test_diff_server_side_shows_what_an_apply_would_do(kubectl):
+    await kubectl("apply", "--server-side", "-f", "-", input=DEPLOYMENT)
+    assert await kubectl("diff", "--server-side", "-f", "-", input=DEPLOYMENT) == ""
+    changed = DEPLOYMENT.replace("busybox:1", "busybox:2")
+    diff = await kubectl("diff", "--server-side", "-f", "-", input=changed, fails=True)
+    assert re.search(r"^-.*busybox:1$", diff, re.MULTILINE)
+    assert re.search(r"^\+.*busybox:2$", diff, re.MULTILINE)
+    tried = await kubectl(
+        "apply", "--server-side", "--dry-run=server", "-o", "json", "-f", "-", input=changed
+    )
+    assert "busybox:2" in tried
+    assert "busybox:2" not in await kubectl("get", "deployment", "web", "-o", "json")
+
+
+async def test_server_side_apply_explains_bad_input(kubectl):
+    typo = DEPLOYMENT.replace("replicas:", "replica:")
+    said = await kubectl("apply", "--server-side", "-f", "-", input=typo, fails=True)
+    assert ".spec.replica: field not declared in schema" in said
