@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from . import (
     clusterroleaggregation,
+    deployment,
     garbagecollector,
     namespace,
     podgc,
@@ -26,6 +27,7 @@ CONTROLLERS: Mapping[str, Build] = {
     clusterroleaggregation.NAME: clusterroleaggregation.controller,
     namespace.NAME: namespace.controller,
     podgc.NAME: podgc.controller,
+    deployment.NAME: deployment.controller,
     replicaset.NAME: replicaset.controller,
     replicationcontroller.NAME: replicationcontroller.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
