@@ -528,3 +528,29 @@ async def test_ephemeral_containers_can_be_applied(api, pod):
     assert entry["fieldsV1"] == {
         "f:spec": {"f:ephemeralContainers": {'k:{"name":"debug"}': {".": {}, "f:name": {}, "f:image": {}}}}
     }
+
+
+async def test_replicas_applied_through_scale_are_owned_in_the_object(api):
+    await apply(api, f"{DEPLOYMENTS}/web", deployment(replicas=2))
+    scale = {
+        "apiVersion": "autoscaling/v1",
+        "kind": "Scale",
+        "metadata": {"name": "web"},
+        "spec": {"replicas": 3},
+    }
+    answer = await refused(api, f"{DEPLOYMENTS}/web/scale", scale, "scaler")
+    assert answer.message == 'Apply failed with 1 conflict: conflict with "one": .spec.replicas'
+    scaled = await apply(api, f"{DEPLOYMENTS}/web/scale", scale, "scaler", force="true")
+    assert scaled["spec"] == {"replicas": 3}
+    found = (await api.get(f"{DEPLOYMENTS}/web")).json
+    entry = next(e for e in found["metadata"]["managedFields"] if e["manager"] == "scaler")
+    assert (entry["apiVersion"], entry["subresource"]) == ("apps/v1", "scale")
+    assert entry["fieldsV1"] == {"f:spec": {"f:replicas": {}}}
+    assert "f:replicas" not in owners(found)["one", "Apply"]["f:spec"]
+    answer = await refused(api, f"{DEPLOYMENTS}/web", deployment(replicas=2))
+    assert answer.message == (
+        'Apply failed with 1 conflict: conflict with "scaler" with subresource "scale": .spec.replicas'
+    )
+    assert await apply(api, f"{DEPLOYMENTS}/web/scale", scale, "scaler") == scaled
+    wrong = await refused(api, f"{DEPLOYMENTS}/web/scale", deployment(), "scaler")
+    assert wrong.message == "invalid object type: apps/v1, Kind=Deployment"

@@ -10,6 +10,7 @@ of the request; decoding, defaulting, admission and storing come after it and be
 The rules are those of structured-merge-diff v6 and of k8s.io/apimachinery/pkg/util/managedfields.
 """
 
+from . import scale
 from .conflicts import Conflict, message
 from .merging import merge
 from .operation import Applied, Applier, Context, onto
@@ -29,5 +30,6 @@ __all__ = [
     "onto",
     "owned",
     "root",
+    "scale",
     "without",
 ]

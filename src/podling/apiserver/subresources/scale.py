@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import msgspec
 
-from podling.api import codec, kinds, selectors
+from podling.api import apply, codec, kinds, selectors
 from podling.api.object import Object
 from podling.api.types import autoscaling_v1, meta_v1
-from podling.apiserver import body, patching, render
+from podling.apiserver import applying, body, patching, render
 from podling.apiserver.call import Call, Serve
 from podling.apiserver.change import Make, Scope, change
 from podling.apiserver.options import WriteOptions, write_options
@@ -34,6 +35,8 @@ async def update(call: Call) -> Response:
 
 async def patch(call: Call) -> Response:
     options = write_options(call.request.query, "PatchOptions")
+    if applying.is_apply(call):
+        return await _apply(call, options)
     merge = patching.merge(call, patching.media_type(call, options), kinds.SCALE)
 
     def scaled(old: Object, _: bytes) -> Object:
@@ -43,8 +46,27 @@ async def patch(call: Call) -> Response:
     return await _change(call, scaled, options)
 
 
-async def _change(call: Call, make: Make, options: WriteOptions) -> Response:
-    outcome = await change(call, make, options=options, scope=SCOPE)
+async def _apply(call: Call, options: WriteOptions) -> Response:
+    config = applying.configuration(call, options, kinds.SCALE)
+    applier = apply.Applier(options.field_manager, SCOPE.subresource, options.force)
+    plain = msgspec.structs.replace(options, field_validation="Ignore")
+    context = apply.Context(kinds.SCALE, call.services.level, call.services.now())
+
+    def applied(old: Object, _: bytes) -> Object:
+        entries = old.metadata.managed_fields or []
+        result = apply.onto(codec.to_dict(_scale(old)), apply.scale.shown(entries), config, applier, context)
+        scale = body.complete(call, plain, _encode(result.document), kind=kinds.SCALE)
+        scale.metadata.resource_version = (config.get("metadata") or {}).get("resourceVersion")
+        new = _scaled(old, scale)
+        api_version = call.resource.storage.api_version
+        new.metadata.managed_fields = apply.scale.taken_back(entries, result.entries, api_version)
+        return new
+
+    return await _change(call, applied, options, dataclasses.replace(SCOPE, is_applied=True))
+
+
+async def _change(call: Call, make: Make, options: WriteOptions, scope: Scope = SCOPE) -> Response:
+    outcome = await change(call, make, options=options, scope=scope)
     return _answer(call, outcome.value)
 
 
