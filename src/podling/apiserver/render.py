@@ -98,8 +98,9 @@ def table(
     """Objects in the version asked for as a Table; `includeObject` says what of each object goes along."""
     asked = call.request.query.first("includeObject") or "Metadata"
     if asked not in tables.INCLUDES:
-        fault = field.not_supported(field.Path("includeObject"), asked, tables.INCLUDES)
-        raise errors.Invalid("TableOptions.meta.k8s.io", "", [fault])
+        why = "must be 'Metadata', 'Object', 'None', or empty"
+        fault = field.invalid(field.Path("includeObject"), asked, why)
+        raise errors.BadRequest(f"Unable to convert to Table as requested: {fault}")
     return tables.render(
         call.resource.kind,
         values,
