@@ -213,7 +213,7 @@ class Connection:
 
 
 class Kubelet:
-    """Answers log and exec requests and remembers them."""
+    """Answers log, exec and attach requests and remembers them."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -227,7 +227,9 @@ class Kubelet:
 
     async def serve(self, request: Any) -> web.StreamResponse:
         self.asked.append(request.path_qs)
-        if request.path.startswith("/exec/"):
+        if request.query.get("command") == "refused":
+            return web.Response(status=404, text='container not found ("main")')
+        if request.path.startswith(("/exec/", "/attach/")):
             return await self.exec(request)
         if request.query.get("previous"):
             return web.Response(status=400, text="previous terminated container not found")

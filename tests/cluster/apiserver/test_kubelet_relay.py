@@ -1,4 +1,4 @@
-"""Logs and exec, relayed to a kubelet that the test plays."""
+"""Logs, exec and attach, relayed to a kubelet that the test plays."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import json
 
 import pytest
+
+from podling.apiserver.request import UserInfo
 
 PODS = "/api/v1/namespaces/default/pods"
 UPGRADE = {
@@ -149,3 +151,45 @@ async def test_exec_that_cannot_be_served_says_why(bound):
     spdy = {"upgrade": "SPDY/3.1", "x-stream-protocol-version": "v3.channel.k8s.io"}
     ancient = await bound.post(path, None, headers=spdy, command="cat", stdout="true")
     assert "unable to negotiate protocol" in ancient.message
+
+
+async def test_attach_is_relayed_as_exec_is(bound, kubelet):
+    query = {"stdin": "true", "stdout": "true", "stderr": "true", "tty": "true"}
+    answer = await bound.send("GET", f"{PODS}/web/attach", headers=UPGRADE, **query)
+    assert kubelet.asked[-1] == "/attach/default/web/main?input=1&output=1&tty=1"
+    client = Client()
+    session = asyncio.ensure_future(answer.body.serve(client))
+    await client.sent.put(b"\x00bye")
+    assert await client.received.get() == b"\x01BYE"
+    assert await client.received.get() == b'\x03{"status":"Success"}'
+    await asyncio.wait_for(session, 5)
+    plain = await bound.get(f"{PODS}/web/attach", stdout="true")
+    assert plain.message == "Upgrade request required"
+    unknown = await bound.get(f"{PODS}/web/attach", headers=UPGRADE, stdout="true", container="nope")
+    assert unknown.message == "container nope is not valid for pod web"
+
+
+async def test_why_the_node_refuses_a_session_reaches_the_client(bound):
+    refused = await bound.get(f"{PODS}/web/exec", headers=UPGRADE, command="refused", stdout="true")
+    assert (refused.status, refused.message) == (
+        500,
+        'Internal error occurred: unable to upgrade connection: container not found ("main")',
+    )
+
+
+@pytest.mark.parametrize("what", ["exec", "attach"])
+async def test_who_may_only_read_opens_no_session(bound, what):
+    """pkg/registry/core/pod/rest: AuthorizePodWebsocketUpgradeCreatePermission, on since v1.35."""
+    rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
+    rules = [{"apiGroups": [""], "resources": [f"pods/{what}"], "verbs": ["get"]}]
+    await bound.make(f"{rbac}/roles", {"metadata": {"name": "reader"}, "rules": rules})
+    binding = {
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+        "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "eve"}],
+    }
+    await bound.make(f"{rbac}/rolebindings", binding)
+    eve = bound.by(UserInfo("eve", groups=("system:authenticated",)))
+    answer = await eve.get(f"{PODS}/web/{what}", headers=UPGRADE, command="cat", stdout="true")
+    assert (answer.status, answer.json["reason"]) == (403, "Forbidden")
+    assert f'User "eve" cannot create resource "pods/{what}" in API group ""' in answer.message

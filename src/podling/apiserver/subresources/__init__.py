@@ -10,10 +10,23 @@ from podling.api import errors
 from podling.apiserver.call import Call, Serve
 from podling.apiserver.request import Response
 
-from . import approval, binding, ephemeral_containers, eviction, exec, finalize, log, scale, status, token
+from . import (
+    approval,
+    attach,
+    binding,
+    ephemeral_containers,
+    eviction,
+    exec,
+    finalize,
+    log,
+    scale,
+    status,
+    token,
+)
 
 SUBRESOURCES: dict[str, dict[str, Serve]] = {
     "approval": approval.VERBS,
+    "attach": attach.VERBS,
     "binding": binding.VERBS,
     "ephemeralcontainers": ephemeral_containers.VERBS,
     "eviction": eviction.VERBS,

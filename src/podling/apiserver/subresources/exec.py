@@ -1,152 +1,19 @@
-"""`pods/exec`: a command in a container, relayed between the client's WebSocket or SPDY and the kubelet's WebSocket.
-
-The messages of `v4.channel.k8s.io` and `v5.channel.k8s.io` begin with a channel byte (0 stdin, 1 stdout, 2 stderr,
-3 error status, 4 resize; v5 adds 255, which closes a channel).  The relay looks at none of that: both legs speak the
-same protocol (`spdy` makes its streams look like it), so it passes messages on and stops when either side does.  A
-side that reads slowly holds the other one up; nothing piles up here.
-"""
+"""`pods/exec`: a command in a container."""
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
-from typing import Any
-
-import aiohttp
-
-from podling.api import codec, errors
-from podling.api.types import meta_v1
-from podling.apiserver import spdy
+from podling.api import errors
 from podling.apiserver.call import Call, Serve
-from podling.apiserver.request import Query, Request, Response, Socket, Upgrade
+from podling.apiserver.request import Response
 
-from . import kubelet
-
-PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
-ERROR_CHANNEL = b"\x03"
-MAX_MESSAGE = 4 * 1024 * 1024
-_KUBELET_NAMES = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
+from . import relay
 
 
 async def serve(call: Call) -> Response:
-    """Both by GET and by POST, whichever way the client wants to be upgraded."""
-    is_spdy = call.request.headers.get("upgrade", "").lower() == spdy.UPGRADE.lower()
-    protocol = _spdy_protocol(call.request) if is_spdy else _protocol(call.request)
-    target, url = await _session(call)
-    inner_protocol = PROTOCOLS[0] if is_spdy else protocol
-    try:
-        inner = await target.session.ws_connect(
-            url, protocols=(inner_protocol,), max_msg_size=MAX_MESSAGE, autoping=True, compress=0
-        )
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise _refusal(url, error) from error
-    relay = partial(_relay, inner=inner, closing=call.services.closing)
-    return Response(101, Upgrade(protocol, relay, is_spdy=is_spdy))
-
-
-async def _session(call: Call) -> tuple[kubelet.Target, str]:
-    """The container that is meant and the kubelet's URL for the session; raises BadRequest and what dialing raises."""
-    query = call.request.query
-    commands = query.get("command", ())
+    commands = call.request.query.get("command", ())
     if not commands:
         raise errors.BadRequest("you must specify at least one command for the container")
-    target = await kubelet.target(call, query.first("container"))
-    return target, target.url("exec", [*(("command", command) for command in commands), *_streams(query)])
-
-
-def _protocol(request: Request) -> str:
-    """The newest protocol that both sides speak; raises BadRequest when the request is no WebSocket or there is none."""
-    if request.headers.get("upgrade", "").lower() != "websocket":
-        raise errors.BadRequest("Upgrade request required")
-    offered = [name.strip() for name in request.headers.get("sec-websocket-protocol", "").split(",")]
-    for protocol in PROTOCOLS:
-        if protocol in offered:
-            return protocol
-    raise errors.BadRequest(
-        f"unable to upgrade: none of the protocols {offered} is served, only {list(PROTOCOLS)}"
-    )
-
-
-def _spdy_protocol(request: Request) -> str:
-    """The one protocol spoken over SPDY, which every client since v1.7 offers; raises BadRequest when this one does not."""
-    lines = [value for name, value in request.headers.items() if name.lower() == "x-stream-protocol-version"]
-    offered = [name.strip() for line in lines for name in line.split(",")]
-    if spdy.PROTOCOL not in offered:
-        why = f"client supports {offered}, server supports {[spdy.PROTOCOL]}"
-        raise errors.BadRequest(f"unable to upgrade: unable to negotiate protocol: {why}")
-    return spdy.PROTOCOL
-
-
-def _streams(query: Query) -> list[tuple[str, str]]:
-    """Which streams are wanted, in the kubelet's words; a terminal has no stderr of its own."""
-    wanted = {name for name in _KUBELET_NAMES if query.first(name).lower() in ("true", "1")}
-    if not wanted & {"stdin", "stdout", "stderr"}:
-        raise errors.BadRequest("you must specify at least 1 of stdin, stdout, stderr")
-    if "tty" in wanted:
-        wanted.discard("stderr")
-    return [(inner, "1") for name, inner in _KUBELET_NAMES.items() if name in wanted]
-
-
-def _refusal(url: str, error: Exception) -> errors.ApiError:
-    if isinstance(error, aiohttp.WSServerHandshakeError):
-        return errors.InternalError(f"unable to upgrade connection: {error.message}")
-    return errors.InternalError(f"error dialing backend: {error}")
-
-
-async def _relay(outer: Socket, *, inner: Any, closing: asyncio.Event) -> None:
-    """Pass messages both ways until a side ends; whatever happens, both are closed."""
-    outwards = asyncio.create_task(_outwards(outer, inner), name="exec: kubelet to client")
-    tasks = {
-        outwards,
-        asyncio.create_task(_inwards(outer, inner, outwards), name="exec: client to kubelet"),
-        asyncio.create_task(closing.wait(), name="exec: server closing"),
-    }
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-        if closing.is_set():
-            await _tell(outer, "the server is shutting down")
-    except (ConnectionError, aiohttp.ClientError) as error:
-        await _tell(outer, f"connection to the container was lost: {error}")
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await inner.close()
-        await outer.close()
-
-
-async def _outwards(outer: Socket, inner: Any) -> None:
-    """Raises ConnectionResetError when the kubelet goes before it has said how the command ended."""
-    has_status = False
-    async for message in inner:
-        if message.type is aiohttp.WSMsgType.BINARY:
-            has_status = has_status or message.data.startswith(ERROR_CHANNEL)
-            await outer.send(message.data)
-        elif message.type is aiohttp.WSMsgType.TEXT:
-            await outer.send(message.data.encode())
-    if not has_status:
-        raise ConnectionResetError("the node closed it")
-
-
-async def _inwards(outer: Socket, inner: Any, outwards: asyncio.Task[None]) -> None:
-    """What the client still sends when the command has ended is dropped: how it ended is on its way outwards."""
-    while (message := await outer.receive()) is not None:
-        try:
-            await inner.send_bytes(message if isinstance(message, bytes) else message.encode())
-        except (ConnectionError, aiohttp.ClientError):
-            await asyncio.wait({outwards})
-            return
-
-
-async def _tell(outer: Socket, why: str) -> None:
-    """A failure status, so that the client does not take the broken session for a success."""
-    status = meta_v1.Status(status="Failure", reason="InternalError", message=why, code=500)
-    try:
-        await outer.send(ERROR_CHANNEL + codec.struct_encode(status))
-    except ConnectionError:
-        return
+    return await relay.serve(call, "exec", [("command", command) for command in commands])
 
 
 VERBS: dict[str, Serve] = {"create": serve, "get": serve}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from podling.api import codec, errors
 from podling.api import pod as pods
 from podling.api.types import core_v1
@@ -27,6 +29,16 @@ class Target:
         parts = (verb, meta.namespace or "", meta.name or "", self.container)
         path = "/".join(quote(part, safe="") for part in parts)
         return f"{self.base_url}/{path}?{urlencode(query)}"
+
+
+def check_create(call: Call) -> None:
+    """Whoever opens a session by GET must be allowed to do so by POST, too; raises Forbidden.
+
+    As upstream since v1.35 (AuthorizePodWebsocketUpgradeCreatePermission): a WebSocket begins with a GET, and who may
+    only read must not get a shell by that.
+    """
+    if call.info.verb != "create":
+        call.services.authorizer.check(call.user, msgspec.structs.replace(call.info, verb="create"))
 
 
 async def target(call: Call, container: str) -> Target:

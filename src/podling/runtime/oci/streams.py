@@ -22,6 +22,9 @@ from podling.runtime.interface import RuntimeFault
 
 STDOUT, STDERR = 1, 2
 _PACKET = 8192
+_CONTROL_LINE = 199
+"""What conmon reads at once. Of several lines that it finds there it obeys the first each time (seen in 2.1.6), so
+that each is made to fill a read of its own."""
 
 
 class PipeStream:
@@ -157,7 +160,7 @@ def control(folder: Path, message: str) -> None:
             f"cannot reach the supervisor of container {folder.name}: {error.strerror}"
         ) from error
     try:
-        os.write(fd, message.encode())
+        os.write(fd, message.rstrip().ljust(_CONTROL_LINE - 1).encode() + b"\n")
     finally:
         os.close(fd)
 
