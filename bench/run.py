@@ -73,6 +73,13 @@ TABLE = (
     Row("Pod delete -> gone (grace 1 s)", "2006 ms p50", "<= 1100 ms", milliseconds("serial_delete")),
     Row("30 Pods at once, all Ready", "27.8 s", "<= 1.5 s", seconds("burst_ready", "all_ready_s")),
     Row("30 Pods deleted (grace 1 s)", "23.6 s", "<= 2.5 s", seconds("burst_delete", "all_gone_s")),
+    Row(
+        "Deployment of 10 replicas, all Ready",
+        "7.8 s",
+        "<= 0.6 s",
+        seconds("deployment", "all_ready_s"),
+    ),
+    Row("killed Pod replaced and Ready", "1.22 s", "<= 0.12 s", seconds("replaced", "all_ready_s")),
     Row("create Pod, 32 clients", "689 /s, p99 107 ms", ">= 1400 /s", rate("create_pod")),
     Row("GET Pod (wrk, 16 connections)", "4224 /s", ">= 8500 /s", throughput("wrk_get")),
     Row("LIST of 200 Pods (wrk)", "234 /s", ">= 1200 /s", throughput("wrk_list_200")),
@@ -127,7 +134,7 @@ async def measure(cluster: Cluster, args: argparse.Namespace) -> Rows:
         if not args.api_only:
             async with pod_bench.one_pod(connection, image="busybox"):
                 rows["rss_mb"] = cluster.resident_megabytes()
-            rows.update(await pod_bench.run(connection, serial=20, burst=30, deployment=0, image="busybox"))
+            rows.update(await pod_bench.run(connection, serial=20, burst=30, deployment=10, image="busybox"))
         rows.update(await api_bench.run(connection, pods=1000, clients=32))
         rows.update(await reads.run(connection, pods=1000))
     return rows

@@ -70,11 +70,10 @@ class Deletion:
         phase = namespace.status.phase if namespace.status else None
         if after == before and phase == "Terminating":
             return
-        status = {"phase": "Terminating", "conditions": [codec.to_dict(condition) for condition in after]}
+        changed = codec.struct_clone(namespace)
+        changed.status = core_v1.NamespaceStatus(phase="Terminating", conditions=after)
         with contextlib.suppress(NotFound):
-            await self._client.resource(core_v1.Namespace).patch(
-                namespace.metadata.name or "", {"status": status}, subresource="status"
-            )
+            await self._client.resource(core_v1.Namespace).update(changed, subresource="status")
 
     async def _finalize(self, name: str) -> None:
         """Take our finalizer off; without any other the server then removes the namespace."""
