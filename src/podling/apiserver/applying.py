@@ -69,7 +69,7 @@ def maker(call: Call, options: WriteOptions, scope: Scope) -> tuple[Make, Scope]
         new.metadata.resource_version = _metadata(config).get("resourceVersion")
         return new
 
-    return applied, dataclasses.replace(scope, is_applied=True)
+    return applied, dataclasses.replace(scope, is_patch=True, is_applied=True)
 
 
 def created(call: Call, options: WriteOptions) -> Object:

@@ -35,13 +35,15 @@ class Scope:
 
     `part` is what the request may set: "main" (everything but status), "status", or "given" (exactly what the maker
     returned, which has seen to the rest).  `is_bare` is for the server's own doing on somebody's behalf, such as a
-    binding: it is neither tracked, admitted nor validated as a change of the object.  `is_applied` says that the maker
-    has counted the managed fields, as an apply does.
+    binding: it is neither tracked, admitted nor validated as a change of the object.  `is_patch` says that the maker
+    starts from what is stored, so that no kind insists on a revision.  `is_applied` says that it has counted the managed
+    fields, too, as an apply does.
     """
 
     subresource: str = ""
     part: Literal["main", "status", "given"] = "main"
     is_bare: bool = False
+    is_patch: bool = False
     is_applied: bool = False
 
 
@@ -78,7 +80,7 @@ async def _attempt(call: Call, make: Make, name: str, *, options: WriteOptions, 
     old = codec.decode(call.resource.storage, entry.value)
     new = make(old, entry.value)
     insists = new.metadata.resource_version not in (None, "", "0")
-    check_revision(call, new.metadata, entry.revision)
+    _check_revision(call, new.metadata, entry.revision, is_patch=scope.is_patch)
     _check_identity(call, new.metadata, old.metadata)
     try:
         return await _commit(call, entry, old, new, options=options, scope=scope)
@@ -129,11 +131,11 @@ async def _complete(call: Call, old: Object, new: Object, *, options: WriteOptio
     raise_faults(call, new, faults)
 
 
-def check_revision(call: Call, new: meta_v1.ObjectMeta, revision: int) -> None:
+def _check_revision(call: Call, new: meta_v1.ObjectMeta, revision: int, *, is_patch: bool) -> None:
     """Refuse a change based on another revision than the stored one; none at all is the last word where allowed."""
     given = new.resource_version
     if given in (None, "", "0"):
-        if not call.resource.storage.unconditional_update:
+        if not is_patch and not call.resource.storage.unconditional_update:
             path = metadata.METADATA / "resourceVersion"
             fault = field.invalid(path, 0, "must be specified for an update")
             raise errors.Invalid(call.resource.storage, new.name or "", [fault])

@@ -554,3 +554,94 @@ async def test_replicas_applied_through_scale_are_owned_in_the_object(api):
     assert await apply(api, f"{DEPLOYMENTS}/web/scale", scale, "scaler") == scaled
     wrong = await refused(api, f"{DEPLOYMENTS}/web/scale", deployment(), "scaler")
     assert wrong.message == "invalid object type: apps/v1, Kind=Deployment"
+
+
+TWICE: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "Service": (
+        "/api/v1/namespaces/default/services",
+        "v1",
+        {
+            "spec": {
+                "type": "NodePort",
+                "selector": {"a": "b"},
+                "ports": [{"port": 53, "name": "t"}, {"port": 53, "name": "u", "protocol": "UDP"}],
+            }
+        },
+    ),
+    "Pod": (
+        PODS,
+        "v1",
+        {
+            "spec": {
+                "containers": [
+                    {"name": "c", "image": "i", "resources": {"limits": {"cpu": 1, "memory": "1024Mi"}}}
+                ],
+                "tolerations": [{"key": "a"}],
+            }
+        },
+    ),
+    "Secret": ("/api/v1/namespaces/default/secrets", "v1", {"stringData": {"a": "b"}, "data": {"c": "ZA=="}}),
+    "Namespace": ("/api/v1/namespaces", "v1", {"metadata": {"labels": {"a": "b"}}}),
+    "ClusterRoleBinding": (
+        "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+        "rbac.authorization.k8s.io/v1",
+        {
+            "roleRef": {"kind": "ClusterRole", "name": "view", "apiGroup": "rbac.authorization.k8s.io"},
+            "subjects": [{"kind": "User", "name": "x"}],
+        },
+    ),
+    "Job": (
+        "/apis/batch/v1/namespaces/default/jobs",
+        "batch/v1",
+        {
+            "spec": {
+                "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
+            }
+        },
+    ),
+    "PodDisruptionBudget": (
+        "/apis/policy/v1/namespaces/default/poddisruptionbudgets",
+        "policy/v1",
+        {"spec": {"minAvailable": "50%", "selector": {"matchLabels": {"a": "b"}}}},
+    ),
+    "Lease": (
+        "/apis/coordination.k8s.io/v1/namespaces/default/leases",
+        "coordination.k8s.io/v1",
+        {"spec": {"holderIdentity": "x", "renewTime": "2026-01-01T00:00:00.000000Z"}},
+    ),
+    "CustomResourceDefinition": (
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        "apiextensions.k8s.io/v1",
+        {
+            "spec": {
+                "group": "x.io",
+                "scope": "Namespaced",
+                "names": {"plural": "ws", "kind": "W"},
+                "versions": [
+                    {
+                        "name": "v1",
+                        "served": True,
+                        "storage": True,
+                        "schema": {"openAPIV3Schema": {"type": "object", "default": {"a": 1}}},
+                    }
+                ],
+            }
+        },
+    ),
+    "HorizontalPodAutoscaler": (
+        "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers",
+        "autoscaling/v1",
+        {"spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "x"}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TWICE)
+async def test_the_second_apply_of_any_kind_writes_nothing(api, kind):
+    """Whatever defaults, admission and the kind's own rules made of the first."""
+    path, version, body = TWICE[kind]
+    name = "ws.x.io" if kind == "CustomResourceDefinition" else "s"
+    meta = {"name": name, **body.get("metadata", {})}
+    whole = {"apiVersion": version, "kind": kind, **body, "metadata": meta}
+    first = await apply(api, f"{path}/{name}", whole, fieldValidation="Strict")
+    assert await apply(api, f"{path}/{name}", whole, fieldValidation="Strict") == first

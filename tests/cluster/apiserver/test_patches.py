@@ -85,3 +85,19 @@ async def test_a_patch_may_not_rename_or_move(api):
     assert (await api.patch(f"{CONFIGS}/a", {"metadata": {"namespace": "b"}})).status == 400
     missing = await api.patch(f"{CONFIGS}/b", {"data": {}})
     assert missing.status == 404
+
+
+async def test_kinds_that_insist_on_a_revision_can_be_patched_without(api):
+    """A patch starts from what is stored, so it always has one (leases, PodDisruptionBudgets, CustomResourceDefinitions)."""
+    leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+    made = await api.make(leases, {"metadata": {"name": "a"}, "spec": {"holderIdentity": "x"}})
+    answer = await api.patch(f"{leases}/a", {"spec": {"holderIdentity": "y"}})
+    assert answer.status == 200, answer.text
+    assert answer.json["spec"]["holderIdentity"] == "y"
+    late = {
+        "metadata": {"resourceVersion": made["metadata"]["resourceVersion"]},
+        "spec": {"holderIdentity": "z"},
+    }
+    assert (await api.patch(f"{leases}/a", late)).status == 409
+    answer = await api.put(f"{leases}/a", {"metadata": {"name": "a"}})
+    assert "must be specified for an update" in answer.message

@@ -32,3 +32,4 @@ class JobStrategy(Strategy):
         template = spec.template.metadata = spec.template.metadata or meta_v1.ObjectMeta()
         own = {UID_LABEL: uid, LEGACY_UID_LABEL: uid, NAME_LABEL: name, LEGACY_NAME_LABEL: name}
         template.labels = {**own, **(template.labels or {})}
+        body.metadata.labels = body.metadata.labels or dict(template.labels)

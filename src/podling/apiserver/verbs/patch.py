@@ -6,6 +6,8 @@ update.  A patch that names a resourceVersion insists on it, any other is tried 
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 
 from podling.api.object import Object
@@ -49,4 +51,4 @@ def maker(call: Call, options: WriteOptions, scope: Scope) -> tuple[Make, Scope]
             new.metadata.resource_version = None
         return new
 
-    return patched, scope
+    return patched, dataclasses.replace(scope, is_patch=True)
