@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from podling.api import apply, codec, errors, managedfields
 from podling.api.apply import Applier, Context
+from podling.api.apply.paths import members
 from podling.api.kinds import Kind
 from podling.api.levels import Level
 from podling.api.managedfields import EMPTY, FieldSet, from_paths
@@ -100,6 +101,13 @@ def fields(config: dict[str, Any]) -> FieldSet:
     return apply.owned(config, BODY)
 
 
+def leaves(owned: FieldSet) -> set[str]:
+    """The members that a configuration would own, too: an update also owns the lists, maps and records that it adds."""
+    return {path for path in members(owned) if path not in (".list", ".set", ".map", ".struct")}
+
+
+A = {"name": "a", "value": {"k": "1"}}
+A_TWICE = [A, {"name": "a", "value": {"k": "2"}}]
 Step = tuple[str, str, dict[str, Any]]
 CHAINS: dict[str, tuple[list[Step], dict[str, Any], dict[str, dict[str, Any]]]] = {
     "apply twice": (
@@ -216,6 +224,43 @@ CHAINS: dict[str, tuple[list[Step], dict[str, Any], dict[str, dict[str, Any]]]] 
         {"number": 2, "text": "x"},
         {"a": {"text": "x"}, "b": {"number": 2}},
     ),
+    "items with one key are owned as one": (
+        [("update", "c", {"list": [*A_TWICE, {"name": "b"}]})],
+        {"list": [*A_TWICE, {"name": "b"}]},
+        {"c": {"list": [*A_TWICE, {"name": "b"}]}},
+    ),
+    "who makes an item double takes all of it": (
+        [("apply", "a", {"list": [A, {"name": "b"}]}), ("update", "c", {"list": [*A_TWICE, {"name": "b"}]})],
+        {"list": [*A_TWICE, {"name": "b"}]},
+        {"a": {"list": [{"name": "b"}]}, "c": {"list": A_TWICE}},
+    ),
+    "so does who changes one of them": (
+        [
+            ("update", "c", {"list": [*A_TWICE, {"name": "b"}]}),
+            ("update", "d", {"list": [A, {"name": "a", "value": {"k": "3"}}, {"name": "b"}]}),
+        ],
+        {"list": [A, {"name": "a", "value": {"k": "3"}}, {"name": "b"}]},
+        {"c": {"list": [{"name": "b"}]}, "d": {"list": A_TWICE}},
+    ),
+    "an apply puts one in the place of several": (
+        [("update", "c", {"list": [*A_TWICE, {"name": "b"}]}), ("force", "a", {"list": [A]})],
+        {"list": [A, {"name": "b"}]},
+        {"c": {"list": [{"name": "b"}]}, "a": {"list": [A]}},
+    ),
+    "an apply of other things leaves them alone": (
+        [("update", "c", {"list": A_TWICE}), ("apply", "a", {"number": 1, "list": [{"name": "b"}]})],
+        {"list": [*A_TWICE, {"name": "b"}], "number": 1},
+        {"c": {"list": A_TWICE}, "a": {"number": 1, "list": [{"name": "b"}]}},
+    ),
+    "doubled by an update, they do not go with their first applier": (
+        [
+            ("apply", "a", {"list": [A, {"name": "b"}]}),
+            ("update", "c", {"list": [*A_TWICE, {"name": "b"}]}),
+            ("apply", "a", {"list": [{"name": "b"}]}),
+        ],
+        {"list": [*A_TWICE, {"name": "b"}]},
+        {"a": {"list": [{"name": "b"}]}, "c": {"list": A_TWICE}},
+    ),
     "three share and leave one by one": (
         [
             ("apply", "a", {"map": {"k": "v", "a": "a"}}),
@@ -240,7 +285,9 @@ def test_chains(name):
         else:
             world.apply(manager, config, force=verb == "force")
     assert world.body == body
-    assert world.owners == {manager: fields(config) for manager, config in owners.items()}
+    assert {name: leaves(owned) for name, owned in world.owners.items()} == {
+        manager: leaves(fields(config)) for manager, config in owners.items()
+    }
 
 
 CONFLICTS: list[tuple[list[Step], str]] = [
@@ -264,6 +311,10 @@ CONFLICTS: list[tuple[list[Step], str]] = [
     (
         [("apply", "a", {"number": 1}), ("apply", "b", {"number": None})],
         'Apply failed with 1 conflict: conflict with "a": .number',
+    ),
+    (
+        [("update", "c", {"list": A_TWICE}), ("apply", "b", {"list": [A]})],
+        'Apply failed with 1 conflict: conflict with "c" using example.com/v1: .list[name="a"]',
     ),
     (
         [("apply", "a", {"atomic": ["a"]}), ("apply", "b", {"atomic": ["a", "b"]})],

@@ -171,7 +171,10 @@ class MapWalker:
 
 
 class ListWalker:
-    """A list whose items are told apart by their keys, or by what they are."""
+    """A list whose items are told apart by their keys, or by what they are.
+
+    Several items with one path element are one thing: nobody owns anything within, and any change to one is a change of all.
+    """
 
     def __init__(self, inner: Walker | None, element_of: Callable[[Any], str]) -> None:
         self._inner = inner
@@ -179,18 +182,43 @@ class ListWalker:
 
     def full(self, value: list[Any]) -> FieldSet:
         found: FieldSet = {".": MEMBER}
-        for element, item in self._index(value).items():
-            found[element] = MEMBER if self._inner is None else self._inner.full(item)
+        for item in value:
+            element = self._element_of(item)
+            found[element] = MEMBER if element in found or self._inner is None else self._inner.full(item)
         return found if value else MEMBER
 
     def diff(self, old: list[Any], new: list[Any]) -> Found:
         before, after = self._index(old), self._index(new)
+        if len(before) != len(old) or len(after) != len(new):
+            return self._diff_repeated(self._grouped(old), self._grouped(new))
         known = {element: _step(element, self._inner) for element in {**before, **after}}
         return diff_entries(known, before, after)
 
     def _index(self, items: list[Any]) -> Entries:
-        """By path element; of several items with the same one the first counts."""
-        return {self._element_of(item): item for item in reversed(items)}
+        return {self._element_of(item): item for item in items}
+
+    def _grouped(self, items: list[Any]) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        for item in items:
+            found.setdefault(self._element_of(item), []).append(item)
+        return found
+
+    def _diff_repeated(self, before: dict[str, list[Any]], after: dict[str, list[Any]]) -> Found:
+        changed: FieldSet = {}
+        removed: FieldSet = {}
+        for element in {**before, **after}:
+            old, new = before.get(element, []), after.get(element, [])
+            if old == new:
+                continue
+            if max(len(old), len(new)) == 1:
+                step = _step(element, self._inner)
+                note(step, (old or [ABSENT])[0], (new or [ABSENT])[0], changed, removed)
+                continue
+            if new:
+                changed[element] = self.full(new)[element]
+            if old and (len(old) == 1 or not new):
+                removed[element] = self.full(old)[element]
+        return changed or None, removed or None
 
 
 class _Deduced:
