@@ -34,6 +34,7 @@ from multidict import CIMultiDict
 from podling.api import codec, errors
 
 from . import spdy
+from .connections import Connections
 from .request import Chunks, Query, Request, Response, Upgrade
 
 Handle = Callable[[Request], Awaitable[Response]]
@@ -61,7 +62,7 @@ _NO_ACCESS_LOG.disabled = True
 class _Connection(web.RequestHandler):
     """One client connection; remembers once what every request of it needs."""
 
-    __slots__ = ("peer_certificate", "remote")
+    __slots__ = ("_opened", "peer_certificate", "remote")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -70,12 +71,31 @@ class _Connection(web.RequestHandler):
         peer = transport.get_extra_info("peername")
         self.remote: str = peer[0] if isinstance(peer, tuple) else ""
         manager = self._manager
-        if manager is not None and len(manager.connections) > MAX_CONNECTIONS:
+        assert isinstance(manager, _Server)
+        self._opened = transport, manager.open
+        manager.open.came(transport)
+        if len(manager.open) > MAX_CONNECTIONS:
             log.warning("connection from %s refused: %d are open", self.remote, MAX_CONNECTIONS)
             self.force_close()
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        transport, connections = self._opened
+        connections.went(transport)
+        super().connection_lost(exc)
+
 
 class _Server(web.Server):
+    """Makes connections and knows those that are open."""
+
+    def __init__(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        *,
+        handler_cancellation: bool,
+    ) -> None:
+        super().__init__(handler, handler_cancellation=handler_cancellation)
+        self.open = Connections()
+
     def __call__(self) -> web.RequestHandler:
         return _Connection(
             self,
@@ -113,6 +133,7 @@ class Listener:
         """End every connection: those in the middle of an answer have `DRAIN_SECONDS` to finish it."""
         self.stop_accepting()
         await self._server.shutdown(DRAIN_SECONDS)
+        await self._server.open.see_off()
         for accepting in self._sockets:
             await accepting.wait_closed()
         self._sockets.clear()
