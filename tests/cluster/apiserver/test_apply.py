@@ -645,3 +645,28 @@ async def test_the_second_apply_of_any_kind_writes_nothing(api, kind):
     whole = {"apiVersion": version, "kind": kind, **body, "metadata": meta}
     first = await apply(api, f"{path}/{name}", whole, fieldValidation="Strict")
     assert await apply(api, f"{path}/{name}", whole, fieldValidation="Strict") == first
+
+
+async def test_updates_own_the_fields_of_the_version_they_are_written_in(api):
+    path = "/apis/autoscaling/{}/namespaces/default/horizontalpodautoscalers"
+    body = {
+        "metadata": {"name": "web"},
+        "spec": {
+            "scaleTargetRef": {"kind": "Deployment", "name": "web"},
+            "maxReplicas": 5,
+            "targetCPUUtilizationPercentage": 50,
+        },
+    }
+    made = await api.make(path.format("v1"), body, fieldManager="old")
+    entry = made["metadata"]["managedFields"][0]
+    assert (entry["manager"], entry["apiVersion"]) == ("old", "autoscaling/v1")
+    assert entry["fieldsV1"]["f:spec"]["f:targetCPUUtilizationPercentage"] == {}
+    resource = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}
+    change = {"spec": {"metrics": [{"type": "Resource", "resource": resource}]}}
+    answer = await api.patch(f"{path.format('v2')}/web", change, fieldManager="new")
+    found = {entry["manager"]: entry for entry in answer.json["metadata"]["managedFields"]}
+    assert found["new"]["apiVersion"] == "autoscaling/v2"
+    assert found["new"]["fieldsV1"] == {"f:spec": {"f:metrics": {}}}
+    assert found["old"]["apiVersion"] == "autoscaling/v1"
+    assert "f:targetCPUUtilizationPercentage" not in found["old"]["fieldsV1"]["f:spec"]
+    assert found["old"]["fieldsV1"]["f:spec"]["f:maxReplicas"] == {}
