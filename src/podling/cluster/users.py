@@ -12,6 +12,7 @@ SCHEDULER = UserInfo("system:kube-scheduler", groups=(AUTHENTICATED,))
 
 
 _ACCOUNTS = {
+    "daemonset-controller": "daemon-set-controller",
     "garbage-collector-controller": "generic-garbage-collector",
     "pod-garbage-collector-controller": "pod-garbage-collector",
     "replicationcontroller-controller": "replication-controller",

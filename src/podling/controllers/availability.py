@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podling.api import times
-from podling.api.pod.conditions import get_condition
+from podling.api.pod import get_condition, is_terminal
 from podling.api.types import core_v1
 
 
 def is_active(pod: core_v1.Pod) -> bool:
     """Whether the Pod counts as a replica: neither finished nor on its way out."""
-    return not is_finished(pod) and pod.metadata.deletion_timestamp is None
+    return not is_terminal(pod) and pod.metadata.deletion_timestamp is None
 
 
 def is_terminating(pod: core_v1.Pod) -> bool:
     """On its way out, and still there."""
-    return not is_finished(pod) and pod.metadata.deletion_timestamp is not None
-
-
-def is_finished(pod: core_v1.Pod) -> bool:
-    return pod.status is not None and pod.status.phase in ("Succeeded", "Failed")
+    return not is_terminal(pod) and pod.metadata.deletion_timestamp is not None
 
 
 def ready_since(pod: core_v1.Pod) -> float | None:

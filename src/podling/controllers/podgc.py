@@ -16,11 +16,11 @@ from typing import Any
 
 from podling.api import kinds, times
 from podling.api.errors import NotFound
+from podling.api.pod import is_terminal
 from podling.api.types import core_v1
 from podling.client.indexes import NODE_NAME, by_node_name
 from podling.client.resource import PatchType
 
-from .availability import is_finished
 from .reconcile import DONE, Again, Context, Controller, Key, Outcome, Watch
 
 NAME = "pod-garbage-collector-controller"
@@ -34,7 +34,7 @@ _AT_ONCE = 20
 
 def by_finished(pod: core_v1.Pod) -> Sequence[str]:
     """Index function: whether the Pod is finished."""
-    return (_YES,) if is_finished(pod) else ()
+    return (_YES,) if is_terminal(pod) else ()
 
 
 def is_out_of_service(node: core_v1.Node) -> bool:
@@ -59,7 +59,7 @@ def excess(finished: Iterable[core_v1.Pod], threshold: int) -> list[core_v1.Pod]
 
 def failed_status(pod: core_v1.Pod, *, node_is_gone: bool, now: float) -> dict[str, Any] | None:
     """The patch that marks the Pod Failed; None when it is finished already."""
-    if is_finished(pod):
+    if is_terminal(pod):
         return None
     status: dict[str, Any] = {"phase": "Failed"}
     if node_is_gone:
@@ -101,7 +101,7 @@ class PodGarbage:
         ):
             yield Key(pod.metadata.namespace or "", pod.metadata.name or "")
         threshold = self._settings.terminated_pod_threshold
-        if is_finished(pod) and 0 < threshold < self._pods.index_size(TERMINAL, _YES):
+        if is_terminal(pod) and 0 < threshold < self._pods.index_size(TERMINAL, _YES):
             yield FINISHED
 
     def keys_of_node(self, node: core_v1.Node) -> Iterable[Key]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from . import (
     clusterroleaggregation,
+    daemonset,
     deployment,
     garbagecollector,
     namespace,
@@ -30,5 +31,6 @@ CONTROLLERS: Mapping[str, Build] = {
     deployment.NAME: deployment.controller,
     replicaset.NAME: replicaset.controller,
     replicationcontroller.NAME: replicationcontroller.controller,
+    daemonset.NAME: daemonset.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }

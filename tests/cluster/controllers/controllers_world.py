@@ -45,7 +45,14 @@ from podling.store.memory import MemoryStore
 EPOCH = 1_700_000_000.0
 NODE = "node-1"
 ADMIN = UserInfo("admin", groups=("system:masters", "system:authenticated"))
-SEEN = (core_v1.Pod, apps_v1.ReplicaSet, apps_v1.Deployment, core_v1.ReplicationController, core_v1.ConfigMap)
+SEEN = (
+    core_v1.Pod,
+    apps_v1.ReplicaSet,
+    apps_v1.Deployment,
+    apps_v1.DaemonSet,
+    core_v1.ReplicationController,
+    core_v1.ConfigMap,
+)
 
 
 class NoNodes:
@@ -81,8 +88,8 @@ def signing_key():
 class ControllersWorld:
     """`with_agent=False`: Pods are created and scheduled, but nobody runs them."""
 
-    def __init__(self, folder, *, with_agent=True, rows=CONTROLLERS, pulls=None):
-        self.folder, self.with_agent, self.rows = folder, with_agent, rows
+    def __init__(self, folder, *, with_agent=True, nodes=(NODE,), rows=CONTROLLERS, pulls=None):
+        self.folder, self.nodes, self.rows = folder, nodes if with_agent else (), rows
         self.clock = LoopClock(EPOCH)
         self.images = SimulatedImages(pulls)
         self._stack = AsyncExitStack()
@@ -108,8 +115,8 @@ class ControllersWorld:
             self.seen.get(kind).add_handler(tell)
         await self._run(self.seen, self.seen.stop)
         await self.seen.wait_synced()
-        if self.with_agent:
-            await self._start_agent()
+        for number, node in enumerate(self.nodes):
+            await self.start_agent(node, number)
         return self
 
     async def __aexit__(self, *_):
@@ -212,18 +219,20 @@ class ControllersWorld:
         scheduler = Scheduler(client, informers, events, chance=random.Random(8))
         await self._run(scheduler, scheduler.stop)
 
-    async def _start_agent(self):
-        self.machine = World(clock=self.clock, random=random.Random(1))
-        self.agent = Agent(
-            AgentConfig(node_name=NODE, address="10.0.0.1"),
-            host=Host(netns="", cgroup="", state_dir=self.folder),
-            client=self.client_of(users.node(NODE)),
-            runtime=SimulatedRuntime(self.machine, network=Addresses(), images=self.images),
+    async def start_agent(self, node, number=0):
+        machine = World(clock=self.clock, random=random.Random(1))
+        folder = self.folder / node
+        folder.mkdir()
+        agent = Agent(
+            AgentConfig(node_name=node, address=f"10.0.0.{number + 1}"),
+            host=Host(netns="", cgroup="", state_dir=folder),
+            client=self.client_of(users.node(node)),
+            runtime=SimulatedRuntime(machine, network=Addresses(), images=self.images),
             images=self.images,
             clock=self.clock,
             random=random.Random(3),
         )
-        await self._run(self.agent, self.agent.stop)
+        await self._run(agent, agent.stop)
 
 
 def reference(owner, **more):

@@ -5,8 +5,8 @@ Rows: conformance v1.24, test/e2e/apps/deployment.go and the garbage collector's
 
 from controllers_world import ControllersWorld, template
 
+from podling.api.pod import is_terminal
 from podling.api.types import apps_v1, core_v1
-from podling.controllers.availability import is_finished
 from podling.controllers.deployment import generations, status
 from podling.testing.virtualtime import virtual
 
@@ -110,7 +110,7 @@ async def test_recreate_never_runs_two_versions_together(tmp_path):
         together = []
 
         def watch():
-            living = [pod for pod in world.all(POD) if not is_finished(pod)]
+            living = [pod for pod in world.all(POD) if not is_terminal(pod)]
             together.append(len({pod.spec.containers[0].image for pod in living}))
             return complete(world) and images(world) == {"busybox:2"}
 

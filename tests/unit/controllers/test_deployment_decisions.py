@@ -9,6 +9,7 @@ from podling.api.types import apps_v1, core_v1, meta_v1
 from podling.controllers.deployment import generations, sizes, status
 from podling.controllers.deployment.decide import decide
 from podling.controllers.deployment.draft import Draft, replicas_of
+from podling.controllers.hashing import short_hash
 
 NOW = 1_704_067_200.0
 
@@ -221,9 +222,9 @@ def test_only_so_many_old_replica_sets_are_kept_and_the_lowest_revisions_go():
 
 def test_the_hash_follows_the_template_and_the_collisions():
     one, other = template(1), template(2)
-    assert generations.template_hash(one, None) == generations.template_hash(template(1), None)
-    hashes = {generations.template_hash(one, None), generations.template_hash(other, None)}
-    hashes |= {generations.template_hash(one, 1), generations.template_hash(one, 2)}
+    assert short_hash(one, None) == short_hash(template(1), None)
+    hashes = {short_hash(one, None), short_hash(other, None)}
+    hashes |= {short_hash(one, 1), short_hash(one, 2)}
     assert len(hashes) == 4
     assert all(set(each) <= set("bcdfghjklmnpqrstvwxz2456789") for each in hashes)
     assert generations.same_template(one, template(1, **{generations.HASH: "x"}))

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 from podling.api import codec, kinds, selectors
 from podling.api.errors import AlreadyExists, ApiError, NotFound
+from podling.api.pod import is_terminal
 from podling.api.types import apps_v1, core_v1
 from podling.client.events import EventRecorder
 from podling.client.indexes import CONTROLLER_UID, by_controller_uid
 from podling.controllers.adoption import Adoption
-from podling.controllers.availability import is_finished
 from podling.controllers.ownership import controller_of
 from podling.controllers.reconcile import DONE, Again, Context, Controller, Key, Outcome, Watch, own_key
 from podling.controllers.termination import TERMINATING_CAUSE
@@ -105,7 +105,7 @@ class Deployments:
     def _old_pods_left(self, draft: Draft) -> bool:
         new = generations.find_new(draft)
         return any(
-            not is_finished(pod)
+            not is_terminal(pod)
             for each in draft.replica_sets
             if each is not new
             for pod in self._pods.by_index(CONTROLLER_UID, each.metadata.uid or "")

@@ -10,6 +10,7 @@ import msgspec
 
 from podling.api import codec
 from podling.api.types import apps_v1, core_v1, meta_v1
+from podling.controllers.hashing import short_hash
 from podling.controllers.ownership import controller_reference
 
 from . import sizes
@@ -27,19 +28,6 @@ _NOT_COPIED = {
     DESIRED,
     MAX,
 }
-_SAFE = "bcdfghjklmnpqrstvwxz2456789"
-"""No vowels and nothing that looks like another: no bad words in names."""
-
-
-def template_hash(template: core_v1.PodTemplateSpec, collisions: int | None) -> str:
-    """A short name for the template. FNV-1a over its canonical JSON; digits are spelt in safe letters."""
-    data = msgspec.json.encode(template, order="deterministic")
-    if collisions is not None:
-        data += collisions.to_bytes(8, "little")
-    value = 0x811C9DC5
-    for byte in data:
-        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return "".join(_SAFE[ord(digit) % len(_SAFE)] for digit in str(value))
 
 
 def same_template(one: core_v1.PodTemplateSpec | None, other: core_v1.PodTemplateSpec | None) -> bool:
@@ -97,7 +85,7 @@ def make_new(draft: Draft, old: list[apps_v1.ReplicaSet]) -> apps_v1.ReplicaSet:
     deployment = draft.deployment
     assert deployment.spec is not None
     status = deployment.status or apps_v1.DeploymentStatus()
-    hash_ = template_hash(deployment.spec.template, status.collision_count)
+    hash_ = short_hash(deployment.spec.template, status.collision_count)
     template = codec.struct_clone(deployment.spec.template)
     template.metadata.labels = {**(template.metadata.labels or {}), HASH: hash_}
     selector = codec.struct_clone(deployment.spec.selector)
