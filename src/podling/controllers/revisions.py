@@ -65,10 +65,10 @@ def make(owner: Any, wanted: dict[str, Any], number: int) -> apps_v1.ControllerR
 
 
 def surplus(history: History, limit: int, live: Set[str]) -> list[apps_v1.ControllerRevision]:
-    """Old revisions beyond `limit`, lowest first; one whose hash a Pod still bears is not counted."""
+    """Old revisions beyond `limit`, lowest first; one whose hash a Pod still bears counts, but stays."""
     spent = [each for each in history.old if (each.metadata.labels or {}).get(HASH) not in live]
     spent.sort(key=lambda each: each.revision or 0)
-    return spent[: max(0, len(spent) - limit)]
+    return spent[: max(0, len(history.old) - limit)]
 
 
 class Revisions:

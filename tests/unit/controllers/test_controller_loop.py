@@ -8,9 +8,10 @@ import msgspec
 
 from podling.aio.backoff import Backoff
 from podling.aio.clock import LoopClock
+from podling.aio.service import Service
 from podling.api import errors, kinds
 from podling.api.types import core_v1, meta_v1
-from podling.client import Client
+from podling.client import Client, ConnectionFault
 from podling.client.informers import Informers
 from podling.controllers.loop import Controllers
 from podling.controllers.reconcile import DONE, Again, Context, Controller, Key, Terminal, Watch, own_key
@@ -205,3 +206,47 @@ async def test_stopping_lets_what_is_under_way_finish():
     async with world.running(slow):
         await asyncio.sleep(1)
     assert finished == [Key("default", "a")]
+
+
+class Helper(Service):
+    """What a controller needs while it works."""
+
+    def __init__(self, told):
+        super().__init__("helper")
+        self.told = told
+
+    async def _start(self):
+        self.told.append("started")
+
+    async def _close(self):
+        self.told.append("stopped")
+
+
+@virtual
+async def test_a_controllers_services_live_as_long_as_it_does_and_its_feed_survives_failures():
+    world, told, tries = World(), [], []
+
+    async def reconcile(key):
+        told.append(str(key))
+        return DONE
+
+    async def feed(enqueue):
+        tries.append(None)
+        if len(tries) < 3:
+            raise ConnectionFault("the server is away")
+        enqueue(Key("", "fed"))
+
+    controller = Controller(name="fed", watches=(), reconcile=reconcile, services=(Helper(told),), feed=feed)
+    async with world.informers, Controllers(world.context, {"fed": lambda context: controller}):
+        await asyncio.sleep(60)
+    assert told == ["started", "fed", "stopped"]
+    assert len(tries) == 3
+
+
+def test_metadata_is_read_from_the_whole_informer_where_there_is_one():
+    informers = World().informers
+    alone = informers.metadata(kinds.CONFIG_MAP)
+    assert informers.metadata(kinds.CONFIG_MAP) is alone
+    whole = informers.get(kinds.SECRET)
+    assert informers.metadata(kinds.SECRET) is whole
+    assert informers.get(kinds.SECRET, field_selector="metadata.name=a") is not whole
