@@ -122,6 +122,22 @@ async def test_shutdown_ends_pods_and_the_next_start_counts_a_restart(tmp_path: 
 
 
 @virtual
+async def test_shutting_down_again_and_again_is_no_crash(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        await world.create("web", terminationGracePeriodSeconds=1)
+        await world.until_ready("web")
+        for restarts in (1, 2, 3):
+            await world.agent.stop(keep_pods=False)
+            begun = await world.now()
+            await world.start_agent()
+            pod = await world.until(
+                "web", lambda pod, n=restarts: is_ready(pod) and container(pod).restart_count == n
+            )
+            assert await world.now() - begun < 2
+        assert container(pod).state.running
+
+
+@virtual
 async def test_stop_leaves_pods_running(tmp_path: Path):
     async with AgentWorld(tmp_path) as world:
         await world.create("web")

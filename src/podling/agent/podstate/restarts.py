@@ -1,7 +1,7 @@
 """Whether and when a container that is not running runs again: restart policies and CrashLoopBackOff.
 
 The first restart comes at once, the next ones 10 s, 20 s ... 300 s after the container ended; a container that ran for more
-than 10 minutes starts anew.  The count of restarts in a row is written on the container itself (`labels.CRASHES`), so the
+than 10 minutes starts anew, and so does one in a new sandbox.  The count of restarts in a row is written on the container itself (`labels.CRASHES`), so the
 delays outlive the agent.  (Source: concepts/workloads/pods/pod-lifecycle, "How Pods handle problems with containers".)
 """
 
@@ -71,15 +71,17 @@ def crashes(container: Container) -> int:
     return labels.number(container.annotations, labels.CRASHES)
 
 
-def next_crashes(container: Container | None) -> int:
-    """The count for the attempt after ``container``."""
-    if container is None or container.state is ContainerState.CREATED:
+def next_crashes(container: Container | None, sandbox_id: str) -> int:
+    """The count for the attempt after ``container``, in that sandbox."""
+    if container is None or container.state is ContainerState.CREATED or container.sandbox_id != sandbox_id:
         return 0
     return 1 if _was_quiet(container) else crashes(container) + 1
 
 
-def hold_seconds(container: Container) -> float:
-    """How long after its end the next attempt waits."""
+def hold_seconds(container: Container, sandbox_id: str) -> float:
+    """How long after its end the next attempt, in that sandbox, waits.  What went down with its sandbox did not crash."""
+    if container.sandbox_id != sandbox_id:
+        return 0.0
     return 0.0 if _was_quiet(container) else CRASH_LOOP.delay(crashes(container))
 
 

@@ -17,7 +17,7 @@ def start(draft: Draft, container: core_v1.Container, sandbox: Sandbox) -> None:
     """Order the next step towards a running ``container``, or note what it waits for."""
     view, name = draft.view, container.name
     previous = view.newest(name)
-    if _is_held(draft, container, previous):
+    if _is_held(draft, container, previous, sandbox):
         return
     if previous is not None and previous.state is ContainerState.UNKNOWN:
         draft.act(RemoveContainer(previous.id))
@@ -32,7 +32,7 @@ def start(draft: Draft, container: core_v1.Container, sandbox: Sandbox) -> None:
                 sandbox_id=sandbox.id,
                 attempt=created.attempt if created else next_attempt(view, name),
                 image_id=image or "",
-                crashes=restarts.next_crashes(previous),
+                crashes=restarts.next_crashes(previous, sandbox.id),
                 existing=created.id if created else "",
             )
         )
@@ -60,7 +60,9 @@ def _never_started(previous: Container | None, sandbox: Sandbox) -> Container | 
     return previous
 
 
-def _is_held(draft: Draft, container: core_v1.Container, previous: Container | None) -> bool:
+def _is_held(
+    draft: Draft, container: core_v1.Container, previous: Container | None, sandbox: Sandbox
+) -> bool:
     """Whether ``container`` must not be tried now; its waiting reason is set then."""
     now, failure = draft.view.now, draft.view.failures.get(container.name)
     if failure is not None:
@@ -71,7 +73,7 @@ def _is_held(draft: Draft, container: core_v1.Container, previous: Container | N
     if previous is None or not restarts.is_dead(previous):
         return False
     ended = restarts.ended_at(previous)
-    retry_at = ended + restarts.hold_seconds(previous)
+    retry_at = ended + restarts.hold_seconds(previous, sandbox.id)
     if retry_at <= now:
         return False
     draft.wait_until(retry_at)
@@ -104,7 +106,7 @@ def _show_crash_loop(draft: Draft, container: core_v1.Container, previous: Conta
     pod = draft.view.pod.metadata
     full_name = f"{pod.name}_{pod.namespace}({pod.uid})"
     text = f"restarting failed container={container.name} pod={full_name}"
-    delay = duration(restarts.hold_seconds(previous))
+    delay = duration(restarts.hold_seconds(previous, previous.sandbox_id))
     draft.waiting[container.name] = Waiting("CrashLoopBackOff", f"back-off {delay} {text}")
     draft.notes.append(
         Note(
