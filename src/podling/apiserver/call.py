@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -37,6 +38,8 @@ class NodeConnection(Protocol):
     base_url: str
     session: Any
     """An `aiohttp.ClientSession` that presents this server's client certificate and trusts the kubelet's."""
+    tls: ssl.SSLContext | None
+    """The same for a connection without it; None where the kubelet speaks plain HTTP."""
 
 
 class NodeDialer(Protocol):

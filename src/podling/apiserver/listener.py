@@ -5,7 +5,7 @@ decides what a connection may cost (sizes, counts, times) and how an answer is f
 `handle`'s business.
 
 Limits, and what they stop: `MAX_HEADER` and `MAX_LINE` oversized heads; `IDLE_SECONDS` connections that send nothing
-or only ever part of a head (slow loris); `BODY_SECONDS` bodies that trickle; `max_body` oversized bodies (413);
+or only ever part of a head (slow loris); `BODY_SECONDS` bodies that trickle; `STALL_SECONDS` clients that read nothing of what they asked for; `max_body` oversized bodies (413);
 `MAX_CONNECTIONS` a flood of them.
 
 A client that goes away cancels the handler of its request, so that streams end and give back what they hold; writes
@@ -24,16 +24,17 @@ from contextlib import aclosing
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 from urllib.parse import unquote
 
 from aiohttp import HttpVersion11, WSMsgType, web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from multidict import CIMultiDict
 
 from podling.api import codec, errors
 
-from . import spdy
+from . import takeover
 from .connections import Connections
 from .request import Chunks, Query, Request, Response, Upgrade
 
@@ -48,6 +49,7 @@ MAX_CONNECTIONS = 8192
 MAX_MESSAGE = 4 * 1024 * 1024
 IDLE_SECONDS = 90.0
 BODY_SECONDS = 30.0
+STALL_SECONDS = 60.0
 DRAIN_SECONDS = 5.0
 BACKLOG = 1024
 PING_SECONDS = 20.0
@@ -83,6 +85,25 @@ class _Connection(web.RequestHandler):
         connections.went(transport)
         super().connection_lost(exc)
 
+    def log_exception(self, *args: object, **more: object) -> None:
+        """What a client got wrong it is told; the log is for what we got wrong."""
+        if not isinstance(more.get("exc_info"), HttpProcessingError | web.RequestPayloadError):
+            log.error(
+                "connection from %s failed", self.remote, exc_info=cast(BaseException, more.get("exc_info"))
+            )
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """A head over the limits is 431, as Go's server has it; aiohttp would say 400 and repeat the head."""
+        if isinstance(exc, LineTooLong) or message == "Too many headers received":
+            return super().handle_error(request, 431, exc, "Request Header Fields Too Large")
+        return super().handle_error(request, status, exc, message)
+
 
 class _Server(web.Server):
     """Makes connections and knows those that are open."""
@@ -106,6 +127,7 @@ class _Server(web.Server):
             max_headers=MAX_HEADERS,
             lingering_time=1.0,
             access_log=_NO_ACCESS_LOG,
+            auto_decompress=False,
         )
 
 
@@ -184,7 +206,8 @@ class Listener:
 async def _answer(wire: web.BaseRequest, response: Response) -> web.StreamResponse:
     body = response.body
     if isinstance(body, Upgrade):
-        return await (_take_over if body.is_spdy else _upgrade)(wire, body)
+        is_bare = body.is_spdy or body.headers
+        return await (takeover.serve if is_bare else _upgrade)(wire, body)
     if isinstance(body, bytes) and len(body) <= WHOLE and _is_plain(wire):
         return _Whole(response, body)
     headers = CIMultiDict(response.headers)
@@ -240,9 +263,7 @@ async def _large(
     answer = web.StreamResponse(status=status, headers=headers)
     answer.content_length = len(body)
     await answer.prepare(wire)
-    view = memoryview(body)
-    for at in range(0, len(body), PIECE):
-        await answer.write(view[at : at + PIECE])
+    await _write_large(wire, body)
     return answer
 
 
@@ -254,12 +275,23 @@ async def _stream(
     async with aclosing(body) as chunks:
         await answer.prepare(wire)
         async for chunk in chunks:
-            if chunk:
+            if len(chunk) > PIECE:
+                await _write(wire, b"%x\r\n" % len(chunk))
+                await _write_large(wire, chunk)
+                await _write(wire, b"\r\n")
+            elif chunk:
                 await _write(wire, b"%x\r\n%b\r\n" % (len(chunk), chunk))
     return answer
 
 
-async def _write(wire: web.BaseRequest, data: bytes) -> None:
+async def _write_large(wire: web.BaseRequest, data: bytes) -> None:
+    """Piece by piece: what is encrypted but not yet sent stays small."""
+    view = memoryview(data)
+    for at in range(0, len(data), PIECE):
+        await _write(wire, view[at : at + PIECE])
+
+
+async def _write(wire: web.BaseRequest, data: bytes | memoryview) -> None:
     """Straight to the transport, as one TLS record where it fits; the connection's writer would make three.
 
     Waits only when the client is so slow that data piles up.
@@ -268,8 +300,14 @@ async def _write(wire: web.BaseRequest, data: bytes) -> None:
     if transport is None or transport.is_closing():
         raise ConnectionResetError("the client has gone")
     transport.write(data)
-    if transport.get_write_buffer_size() > WHOLE:
-        await wire.writer.drain()
+    while (unsent := transport.get_write_buffer_size()) > WHOLE:
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                return await wire.writer.drain()
+        except TimeoutError as error:
+            if transport.get_write_buffer_size() >= unsent:
+                transport.abort()
+                raise ConnectionResetError(f"the client took nothing for {STALL_SECONDS:.0f} s") from error
 
 
 async def _upgrade(wire: web.BaseRequest, upgrade: Upgrade) -> web.StreamResponse:
@@ -280,40 +318,6 @@ async def _upgrade(wire: web.BaseRequest, upgrade: Upgrade) -> web.StreamRespons
     await answer.prepare(wire)
     await upgrade.serve(_WebSocket(answer))
     return answer
-
-
-async def _take_over(wire: web.BaseRequest, upgrade: Upgrade) -> web.StreamResponse:
-    """The connection, past HTTP, as SPDY."""
-    headers = {
-        "Upgrade": spdy.UPGRADE,
-        "Connection": "Upgrade",
-        "X-Stream-Protocol-Version": upgrade.protocol,
-    }
-    answer = web.StreamResponse(status=101, headers=headers)
-    answer.force_close()
-    session = spdy.Session(_Wire(wire, answer))
-    wire.protocol.set_parser(cast(Any, session))
-    wire.protocol.keep_alive(False)
-    await answer.prepare(wire)
-    await upgrade.serve(session)
-    return answer
-
-
-class _Wire:
-    """`spdy.Wire` over aiohttp's connection."""
-
-    def __init__(self, wire: web.BaseRequest, answer: web.StreamResponse) -> None:
-        self._wire = wire
-        self._answer = answer
-
-    async def write(self, data: bytes) -> None:
-        await self._answer.write(data)
-
-    def pause_reading(self) -> None:
-        self._wire.protocol.pause_reading()
-
-    def resume_reading(self) -> None:
-        self._wire.protocol.resume_reading()
 
 
 class _WebSocket:

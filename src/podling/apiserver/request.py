@@ -88,13 +88,14 @@ class Socket(Protocol):
 class Upgrade:
     """An answer that takes the connection over as a WebSocket speaking `protocol`, or as SPDY where that was asked for.
 
-    Either way `serve` gets the messages of a WebSocket. It runs until the session is over; it owns the socket and closes it.  `protocol` is one that the client
+    Either way `serve` gets the messages of a WebSocket. With `headers` they are the answer's, and `serve` gets bytes as they come. It runs until the session is over; it owns the socket and closes it.  `protocol` is one that the client
     offered, or "" when it offered none and none is needed.
     """
 
     protocol: str
     serve: Callable[[Socket], Awaitable[None]]
     is_spdy: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)

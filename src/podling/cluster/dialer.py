@@ -23,6 +23,7 @@ class KubeletConnection:
 
     base_url: str
     session: Any
+    tls: ssl.SSLContext | None
 
 
 class KubeletDialer:
@@ -30,6 +31,7 @@ class KubeletDialer:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._tls: ssl.SSLContext | None = None
         self._session: aiohttp.ClientSession | None = None
         self.client: Client | None = None
 
@@ -45,7 +47,9 @@ class KubeletDialer:
             raise errors.ServiceUnavailable(
                 f'{kinds.NODE.plural} "{node_name}" does not say where its agent listens'
             )
-        return KubeletConnection(f"https://{addresses['InternalIP']}:{endpoint.port}", self._open())
+        return KubeletConnection(
+            f"https://{addresses['InternalIP']}:{endpoint.port}", self._open(), self._tls
+        )
 
     async def close(self) -> None:
         """Drop all connections.  Safe to repeat."""
@@ -60,6 +64,7 @@ class KubeletDialer:
             pki = self._layout.pki
             tls = ssl.create_default_context(cafile=str(pki / "ca.crt"))
             tls.load_cert_chain(pki / "apiserver-kubelet-client.crt", pki / "apiserver-kubelet-client.key")
+            self._tls = tls
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=tls, limit=0), timeout=aiohttp.ClientTimeout(total=None)
             )

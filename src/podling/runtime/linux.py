@@ -46,6 +46,7 @@ _IN_CLOEXEC: Final = 0x80000
 
 _RESOLVE_IN_ROOT: Final = 0x10
 _SYS_OPENAT2: Final = 437
+_SYS_PIDFD_GETFD: Final = 438
 
 
 def mount(source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
@@ -126,6 +127,26 @@ def descendants(pid: int) -> list[int]:
                 found += children
                 waiting += children
     return found
+
+
+def terminal_of(pid: int) -> int:
+    """A descriptor of our own for the terminal whose master side the process holds; OSError if there is none."""
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if str(entry.readlink()).endswith("/ptmx"):
+                return _borrow(pid, int(entry.name))
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"the terminal of process {pid}")
+
+
+def _borrow(pid: int, fd: int) -> int:
+    """pidfd_getfd(2): a duplicate of another process's descriptor."""
+    process = os.pidfd_open(pid)
+    try:
+        got = int(_libc.syscall(_SYS_PIDFD_GETFD, process, fd, 0))
+        _check(got, f"descriptor {fd} of process {pid}")
+        return got
+    finally:
+        os.close(process)
 
 
 def inotify_open() -> int:

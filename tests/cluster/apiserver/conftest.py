@@ -18,6 +18,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from podling.apiserver import takeover
 from podling.apiserver.config import Config, TlsFiles
 from podling.apiserver.request import Query, Request, Response, UserInfo
 from podling.apiserver.server import ApiServer
@@ -210,6 +211,7 @@ async def api(clock: Watch) -> AsyncIterator[Api]:
 class Connection:
     base_url: str
     session: aiohttp.ClientSession
+    tls: None = None
 
 
 class Kubelet:
@@ -229,6 +231,8 @@ class Kubelet:
         self.asked.append(request.path_qs)
         if request.query.get("command") == "refused":
             return web.Response(status=404, text='container not found ("main")')
+        if request.path.startswith("/portForward/"):
+            return await self.port_forward(request)
         if request.path.startswith(("/exec/", "/attach/")):
             return await self.exec(request)
         if request.query.get("previous"):
@@ -239,6 +243,21 @@ class Kubelet:
         if request.query.get("follow"):
             await self.go_on.wait()
             await answer.write(b"two\n")
+        return answer
+
+    async def port_forward(self, request: Any) -> web.StreamResponse:
+        """Gives back what it gets, in capitals, up to `BYE`."""
+        self.asked.append(f"{request.method} {request.headers['X-Stream-Protocol-Version']}")
+        answer = web.StreamResponse(status=101, headers={"Upgrade": "SPDY/3.1", "Connection": "Upgrade"})
+        answer.force_close()
+        got = takeover.Bytes(takeover.below(request, answer))
+        request.protocol.set_parser(got)
+        request.protocol.keep_alive(False)
+        await answer.prepare(request)
+        while (piece := await got.receive()) is not None:
+            await got.send(piece.upper())
+            if piece.endswith(b"bye"):
+                break
         return answer
 
     async def exec(self, request: Any) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Logs, exec and attach, relayed to a kubelet that the test plays."""
+"""Logs, exec, attach and port-forward, relayed to a kubelet that the test plays."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ async def test_why_the_node_refuses_a_session_reaches_the_client(bound):
     )
 
 
-@pytest.mark.parametrize("what", ["exec", "attach"])
+@pytest.mark.parametrize("what", ["exec", "attach", "portforward"])
 async def test_who_may_only_read_opens_no_session(bound, what):
     """pkg/registry/core/pod/rest: AuthorizePodWebsocketUpgradeCreatePermission, on since v1.35."""
     rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
@@ -193,3 +193,41 @@ async def test_who_may_only_read_opens_no_session(bound, what):
     answer = await eve.get(f"{PODS}/web/{what}", headers=UPGRADE, command="cat", stdout="true")
     assert (answer.status, answer.json["reason"]) == (403, "Forbidden")
     assert f'User "eve" cannot create resource "pods/{what}" in API group ""' in answer.message
+
+
+SPDY = {"upgrade": "SPDY/3.1", "connection": "Upgrade", "x-stream-protocol-version": "portforward.k8s.io"}
+TUNNEL = {**UPGRADE, "sec-websocket-protocol": "SPDY/3.1+portforward.k8s.io"}
+
+
+@pytest.mark.parametrize(("method", "headers"), [("POST", SPDY), ("GET", TUNNEL)], ids=["spdy", "websocket"])
+async def test_port_forward_passes_bytes_on_as_they_are(bound, kubelet, method, headers):
+    answer = await bound.send(method, f"{PODS}/web/portforward", headers=headers)
+    assert answer.status == 101
+    assert kubelet.asked[-2:] == ["/portForward/default/web", "POST portforward.k8s.io"]
+    client = Client()
+    session = asyncio.ensure_future(answer.body.serve(client))
+    await client.sent.put(b"one")
+    assert await client.received.get() == b"ONE"
+    await client.sent.put(b"")
+    await client.sent.put(b"bye")
+    assert await client.received.get() == b"BYE"
+    await asyncio.wait_for(session, 5)
+    assert client.closed_with == 1000
+
+
+async def test_port_forward_ends_when_the_client_goes(bound):
+    answer = await bound.send("POST", f"{PODS}/web/portforward", headers=SPDY)
+    client = Client()
+    await client.sent.put(None)
+    await asyncio.wait_for(answer.body.serve(client), 5)
+
+
+async def test_port_forward_needs_its_protocol(bound, kubelet):
+    plain = await bound.get(f"{PODS}/web/portforward")
+    assert (plain.status, plain.message) == (400, "Upgrade request required")
+    other = await bound.get(f"{PODS}/web/portforward", headers=UPGRADE)
+    assert "unable to negotiate protocol" in other.message
+    kubelet.url = "http://127.0.0.1:9"
+    gone = await bound.post(f"{PODS}/web/portforward", None, headers=SPDY)
+    assert gone.status == 500
+    assert "error dialing backend: dial tcp 127.0.0.1:9: connect: connection refused" in gone.message

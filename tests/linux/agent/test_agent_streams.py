@@ -99,6 +99,19 @@ async def test_terminal_has_a_size_that_changes(world: RealWorld):
     assert status["details"]["causes"][0]["message"] == "3"
 
 
+async def test_of_sizes_that_come_at_once_an_attached_terminal_keeps_the_last(world: RealWorld):
+    await world.create("box", {**sh("sleep 1000"), "tty": True, "stdin": True})
+    await world.until_ready("box")
+    async with serving(world) as session:
+        for width in range(200, 210):
+            url = "/attach/default/box/main?input=1&output=1&tty=1"
+            async with session.ws_connect(url, protocols=(V5,)) as ws:
+                for size in (b'{"Width":102,"Height":34}', b'{"Width":%d,"Height":33}' % width):
+                    await ws.send_bytes(b"\x04" + size)
+                until = f"until [ \"$(stty size </dev/console)\" = '33 {width}' ]; do usleep 1000; done"
+                await world.run("box", "sh", "-c", until)
+
+
 async def test_much_output_arrives_whole_and_is_not_held_in_memory(world: RealWorld):
     await box(world)
     size = 50 << 20

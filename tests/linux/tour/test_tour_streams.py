@@ -84,6 +84,16 @@ def test_much_output_arrives_whole(either, start):
     assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(whole).digest()
 
 
+def test_much_input_arrives_whole_where_it_is_read_slowly(either, start):
+    """More than any of the parts on the way may hold: each of them has to stop reading and to go on."""
+    pod = start("reads", "sleep 1000")
+    sent = "0123456789abcdef\n" * 1_000_000
+    read = "sleep 1; sha256sum"
+    done = either.run("exec", "-i", pod, "--", "sh", "-c", read, input=sent)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == hashlib.sha256(sent.encode()).hexdigest()
+
+
 def test_who_leaves_an_attach_leaves_the_container_running(either, start):
     pod = start("stays", "while read word; do echo got $word; done", stdin=True)
     for word in ("one", "two"):

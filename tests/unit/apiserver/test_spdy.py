@@ -9,8 +9,9 @@ import zlib
 
 import pytest
 
+from podling.aio.spdy import frames
 from podling.apiserver import spdy
-from podling.apiserver.spdy import frames, session
+from podling.apiserver.spdy import session
 
 STREAMS = {"error": 1, "stdin": 3, "stdout": 5, "stderr": 7, "resize": 9}
 

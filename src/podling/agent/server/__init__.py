@@ -1,1 +1,1 @@
-"""The kubelet's own HTTPS endpoints: logs, exec, attach, the node's Pods, statistics, health."""
+"""The kubelet's own HTTPS endpoints: logs, exec, attach, port-forward, the node's Pods, statistics, health."""

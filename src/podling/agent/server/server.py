@@ -18,7 +18,7 @@ from podling.agent.kit import Kit
 from podling.agent.pods import Pods
 from podling.api.types import core_v1
 
-from . import logs, stats, streaming
+from . import logs, portforward, stats, streaming
 from .access import Authorize, Peer, peer_of
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ ROUTES: tuple[Route, ...] = (
     Route("healthz", 0, _healthy),
     Route("metrics", 0, stats.metrics),
     Route("pods", 0, _pods),
+    Route("portForward", 2, portforward.serve),
     Route("stats", 1, stats.summary),
 )
 

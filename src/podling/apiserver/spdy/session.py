@@ -10,12 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from typing import Protocol
 
+from podling.aio.spdy import Wire, frames
 from podling.api import codec
 from podling.api.types import meta_v1
-
-from . import frames
 
 UPGRADE = "SPDY/3.1"
 PROTOCOL = "v4.channel.k8s.io"
@@ -25,17 +23,6 @@ _CHANNELS = {"stdin": 0, "stdout": 1, "stderr": 2, "error": 3, "resize": 4}
 _STDIN, _ERROR, _RESIZE = _CHANNELS["stdin"], _CHANNELS["error"], _CHANNELS["resize"]
 _OUTPUTS = (_CHANNELS["stdout"], _CHANNELS["stderr"], _ERROR)
 _END_OF_STDIN = bytes((255, _STDIN))
-
-
-class Wire(Protocol):
-    """The connection below."""
-
-    async def write(self, data: bytes) -> None:
-        """Returns when there is room for more; raises ConnectionError."""
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
 
 
 class Session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,20 +16,35 @@ from podling.apiserver.call import Call
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """A Pod's node, and the ways that reach its kubelet."""
+
+    pod: core_v1.Pod
+    base_url: str
+    session: Any
+    tls: ssl.SSLContext | None
+
+    def url(self, verb: str, *more: str) -> str:
+        """The kubelet's URL for a verb (`portForward`) on the Pod."""
+        meta = self.pod.metadata
+        parts = (verb, meta.namespace or "", meta.name or "", *more)
+        return f"{self.base_url}/{'/'.join(quote(part, safe='') for part in parts)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A container on a node, and the session that reaches its kubelet."""
 
-    pod: core_v1.Pod
+    node: Node
     container: str
-    base_url: str
-    session: Any
+
+    @property
+    def session(self) -> Any:
+        return self.node.session
 
     def url(self, verb: str, query: list[tuple[str, str]]) -> str:
         """The kubelet's URL for a verb (`containerLogs`, `exec`) on the container."""
-        meta = self.pod.metadata
-        parts = (verb, meta.namespace or "", meta.name or "", self.container)
-        path = "/".join(quote(part, safe="") for part in parts)
-        return f"{self.base_url}/{path}?{urlencode(query)}"
+        return f"{self.node.url(verb, self.container)}?{urlencode(query)}"
 
 
 def check_create(call: Call) -> None:
@@ -43,13 +59,27 @@ def check_create(call: Call) -> None:
 
 async def target(call: Call, container: str) -> Target:
     """Find the container that a request is about; "" means the only one. Raises NotFound, BadRequest and what dialing raises."""
-    pod = codec.decode(call.resource.storage, call.stored(call.info.name).value).body
-    spec = pod.spec or core_v1.PodSpec()
-    name = _container(pod, spec, container)
-    if not spec.node_name:
+    pod = _pod(call)
+    name = _container(pod, pod.spec or core_v1.PodSpec(), container)
+    return Target(await _reached(call, pod), name)
+
+
+async def node_of(call: Call) -> Node:
+    """Find the node of the Pod that a request is about. Raises NotFound, BadRequest and what dialing raises."""
+    return await _reached(call, _pod(call))
+
+
+def _pod(call: Call) -> core_v1.Pod:
+    pod: core_v1.Pod = codec.decode(call.resource.storage, call.stored(call.info.name).value).body
+    return pod
+
+
+async def _reached(call: Call, pod: core_v1.Pod) -> Node:
+    node_name = pod.spec.node_name if pod.spec else None
+    if not node_name:
         raise errors.BadRequest(f"pod {pod.metadata.name} does not have a host assigned")
-    connection = await call.services.dial.connect(spec.node_name)
-    return Target(pod, name, connection.base_url.rstrip("/"), connection.session)
+    connection = await call.services.dial.connect(node_name)
+    return Node(pod, connection.base_url.rstrip("/"), connection.session, connection.tls)
 
 
 def _container(pod: core_v1.Pod, spec: core_v1.PodSpec, container: str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from podling.aio import pipes
 from podling.aio.spawn import Process
+from podling.runtime import linux
 from podling.runtime.interface import RuntimeFault
 
 STDOUT, STDERR = 1, 2
@@ -122,7 +123,16 @@ class AttachStream:
         _shut(self._socket)
 
     async def resize(self, width: int, height: int) -> None:
-        control(self._folder, f"1 {height} {width}\n")
+        """On the terminal itself where that can be had: of two sizes at once conmon (2.1.6) may keep the first."""
+        try:
+            master = linux.terminal_of(int((self._folder / "conmon.pid").read_text()))
+        except (OSError, ValueError):
+            control(self._folder, f"1 {height} {width}\n")
+            return
+        try:
+            fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        finally:
+            os.close(master)
 
     async def wait(self) -> int:
         return await self._exit_code()

@@ -15,6 +15,7 @@ from typing import TypeAlias
 VERSION = 3
 SYN_STREAM, SYN_REPLY, RST_STREAM, PING, GOAWAY = 1, 2, 3, 6, 7
 FIN = 0x01
+REFUSED_STREAM, CANCEL = 3, 5
 MAX_FRAME = 1024 * 1024
 MAX_HEADERS = 64 * 1024
 PIECE = 32 * 1024
@@ -156,6 +157,10 @@ class Writer:
             _HEAD.pack(stream, flag << 24 | len(piece)) + piece
             for piece, flag in zip(pieces, flags, strict=True)
         )
+
+    def reset(self, stream: int, why: int = CANCEL) -> bytes:
+        """Give a stream up."""
+        return _control(RST_STREAM, struct.pack(">II", stream, why))
 
     def ping(self, number: int) -> bytes:
         return _control(PING, struct.pack(">I", number))
