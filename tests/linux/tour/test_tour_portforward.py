@@ -1,4 +1,4 @@
-"""port-forward by every kubectl of this machine, over SPDY and over SPDY in a WebSocket, to real Pods."""
+"""port-forward by every kubectl of this machine, over SPDY and over SPDY in a WebSocket, and proxy, to real Pods."""
 
 from __future__ import annotations
 
@@ -122,6 +122,15 @@ def test_a_port_where_nobody_listens_is_told(kubectl, server):
             connection.recv(1)
         said = screen.wait_for(r"an error occurred forwarding \d+ -> 7777: (.*)").group(1)
     assert re.match(r"error forwarding port 7777 to pod \S+, uid \S+: .*Connection refused", said), said
+
+
+def test_a_pod_and_its_node_answer_through_the_proxy(kubectl, server, cluster):
+    proxy = f"/api/v1/namespaces/default/pods/{server}:8080/proxy"
+    assert kubectl("get", "--raw", f"{proxy}/index.html") == "one\n"
+    assert kubectl("get", "--raw", f"/api/v1/nodes/{cluster.name}/proxy/healthz") == "ok"
+    refused = kubectl("get", "--raw", proxy.replace("8080", "7777") + "/", code=1)
+    assert "error trying to reach service: dial tcp" in refused
+    assert "connection refused" in refused
 
 
 def test_what_cannot_be_forwarded_is_refused(kubectl):

@@ -1,0 +1,137 @@
+"""`pods/proxy`, `services/proxy`, `nodes/proxy`: any HTTP request, passed on to who is meant, and its answer passed back.
+
+What Kubernetes promises of it is kept: every method, the path behind `proxy`, the query, bodies as they are, upgrades;
+a request for the bare root is sent to `proxy/`; redirects within the backend lead through the proxy again.  Never
+passed on: what authenticated the client.  Where to is `proxy_targets`' business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from functools import partial
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+from multidict import CIMultiDict
+
+from podling.api import errors
+from podling.apiserver import backend
+from podling.apiserver.call import Call, Serve
+from podling.apiserver.request import Request, Response, Upgrade
+
+from . import proxy_targets
+
+_HOP_BY_HOP = {
+    *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
+    *("proxy-authenticate", "proxy-authorization", "content-length", "host", "expect"),
+}
+_SECRET = {"authorization", "x-remote-user", "x-remote-group", "x-remote-uid"}
+_SECRET_PREFIXES = ("impersonate-", "x-remote-extra-")
+_BEARER = "base64url.bearer.authorization.k8s.io."
+_NO_BODY = {204, 304}
+_SAFE = "/:@!$&()*+,;=~"
+
+
+async def serve(call: Call) -> Response:
+    request = call.request
+    prefix, path = _split(call)
+    if not path and request.method in ("GET", "HEAD"):
+        return Response(
+            301, b"", headers={"Location": f"{quote(request.path, safe=_SAFE)}/{_query(request)}"}
+        )
+    target = await proxy_targets.find(call)
+    url = f"{target.url}{quote(path or '/', safe=_SAFE)}{_query(request)}"
+    headers = _asked(request, prefix, path)
+    try:
+        answer = await backend.ask(
+            url, method=request.method, headers=headers, tls=target.tls, body=request.body
+        )
+    except backend.Unreachable as error:
+        raise errors.ServiceUnavailable(f"error trying to reach service: {error}") from error
+    if answer.status == 101:
+        return _upgraded(call, answer)
+    return _answered(request, answer, prefix)
+
+
+def _split(call: Call) -> tuple[str, str]:
+    """The path up to `proxy`, and what follows it: "" or something with a leading slash."""
+    info, path = call.info, call.request.path
+    where = f"/namespaces/{info.namespace}" if call.namespace else ""
+    prefix = f"/{info.prefix}/{info.version}{where}/{info.resource}/{info.name}/proxy"
+    return prefix, path.removeprefix(prefix)
+
+
+def _query(request: Request) -> str:
+    pairs = [(name, value) for name, values in request.query.items() for value in values]
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def _asked(request: Request, prefix: str, path: str) -> CIMultiDict[str]:
+    """The headers for the backend."""
+    headers: CIMultiDict[str] = CIMultiDict()
+    for name, value in request.headers.items():
+        lower = name.lower()
+        if lower in _HOP_BY_HOP or lower in _SECRET or lower.startswith(_SECRET_PREFIXES):
+            continue
+        if lower == "sec-websocket-protocol":
+            value = ", ".join(one for one in map(str.strip, value.split(",")) if not one.startswith(_BEARER))
+        if value or lower != "sec-websocket-protocol":
+            headers.add(name, value)
+    if request.remote:
+        before = headers.popall("X-Forwarded-For", [])
+        headers["X-Forwarded-For"] = ", ".join([*before, request.remote])
+    headers["X-Forwarded-Uri"] = quote(f"{prefix}{path}", safe=_SAFE)
+    upgrade = request.headers.get("upgrade", "")
+    headers["Connection"] = "Upgrade" if upgrade else "close"
+    if upgrade:
+        headers["Upgrade"] = upgrade
+    if request.body or request.method in ("POST", "PUT", "PATCH"):
+        headers["Content-Length"] = str(len(request.body))
+    return headers
+
+
+def _upgraded(call: Call, answer: backend.Backend) -> Response:
+    relay = partial(answer.relay, closing=call.services.closing)
+    return Response(101, Upgrade("", relay, headers=tuple(answer.headers.items())))
+
+
+def _answered(request: Request, answer: backend.Backend, prefix: str) -> Response:
+    headers: CIMultiDict[str] = CIMultiDict()
+    for name, value in answer.headers.items():
+        lower = name.lower()
+        if lower in _HOP_BY_HOP or lower == "content-type" or lower.startswith("access-control-"):
+            continue
+        headers.add(name, _through(value, request, prefix) if lower == "location" else value)
+    content_type = answer.headers.get("content-type", "application/octet-stream")
+    if request.method != "HEAD" and answer.status not in _NO_BODY:
+        return Response(answer.status, _chunks(answer), content_type, headers)
+    answer.close()
+    if request.method == "HEAD" and "content-length" in answer.headers:
+        headers["Content-Length"] = answer.headers["content-length"]
+    return Response(answer.status, b"", content_type, headers)
+
+
+async def _chunks(answer: backend.Backend) -> AsyncGenerator[bytes, None]:
+    """Cut off where the backend cuts off: the client must not take a part for the whole."""
+    try:
+        async for piece in answer.body():
+            yield piece
+    except (asyncio.IncompleteReadError, ValueError) as error:
+        raise ConnectionResetError("the backend broke off") from error
+    finally:
+        answer.close()
+
+
+def _through(location: str, request: Request, prefix: str) -> str:
+    """A redirect within the backend, led through the proxy; others stay (apimachinery, util/proxy/transport.go)."""
+    parts = urlsplit(location)
+    if not parts.path.startswith("/"):
+        return location
+    if parts.netloc and parts.netloc != request.headers.get("host", ""):
+        return location
+    path = parts.path if parts.path.startswith(prefix) else f"{prefix}{parts.path}"
+    return urlunsplit(("", "", path, parts.query, parts.fragment))
+
+
+VERBS: dict[str, Serve] = dict.fromkeys(("create", "delete", "get", "patch", "update", ""), serve)
+"""OPTIONS has no verb of its own, upstream neither."""
