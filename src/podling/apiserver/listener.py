@@ -87,7 +87,9 @@ class _Connection(web.RequestHandler):
 
     def log_exception(self, *args: object, **more: object) -> None:
         """What a client got wrong it is told; the log is for what we got wrong."""
-        if not isinstance(more.get("exc_info"), HttpProcessingError | web.RequestPayloadError):
+        if not isinstance(
+            more.get("exc_info"), HttpProcessingError | web.RequestPayloadError | ConnectionError
+        ):
             log.error(
                 "connection from %s failed", self.remote, exc_info=cast(BaseException, more.get("exc_info"))
             )

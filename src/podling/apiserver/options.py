@@ -183,6 +183,9 @@ def _int(query: Query, name: str) -> int | None:
     if not text:
         return None
     try:
-        return int(text)
+        value = int(text)
     except ValueError as error:
         raise errors.BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax') from error
+    if not -(2**63) <= value < 2**63:
+        raise errors.BadRequest(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return value

@@ -49,5 +49,5 @@ def merge(call: Call, media: str, kind: Kind) -> Merge:
 def _decoded(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise errors.BadRequest(f"error decoding patch: {error}") from error

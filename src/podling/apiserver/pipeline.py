@@ -51,7 +51,7 @@ class Pipeline:
     async def handle(self, request: Request) -> Response:
         """Serve one request; never raises but when cancelled."""
         started = asyncio.get_running_loop().time()
-        request.audit_id = request.headers.get("audit-id") or f"{self._services.chance.getrandbits(128):032x}"
+        request.audit_id = _audit_id(request) or f"{self._services.chance.getrandbits(128):032x}"
         try:
             response = await self._serve(request)
         except errors.ApiError as error:
@@ -130,11 +130,22 @@ def _impersonates(request: Request) -> bool:
     return "impersonate-user" in headers or "impersonate-group" in headers or "impersonate-uid" in headers
 
 
+def _audit_id(request: Request) -> str:
+    """The client's own name for the request, where it can be sent back in a header."""
+    given = request.headers.get("audit-id", "")
+    return given if given.isascii() and given.isprintable() else ""
+
+
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    """Lower-case names; a header that was sent several times becomes a list with commas."""
+    """Lower-case names; a header that was sent several times becomes a list with commas.
+
+    Bytes that are no UTF-8 become U+FFFD, as they do in upstream's answers.
+    """
     found: dict[str, str] = {}
     for name, value in headers.items():
         name = name.lower()
+        if not value.isascii():
+            value = value.encode(errors="surrogateescape").decode(errors="replace")
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
 

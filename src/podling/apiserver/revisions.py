@@ -10,12 +10,20 @@ from .call import Call
 PATIENCE_SECONDS = 3.0
 """As long as upstream waits for a revision that it has not seen yet."""
 
+MAX_DIGITS = 4000
+"""More than that Python does not read as a number."""
+MAX_REVISION = 2**64 - 1
+
 
 def parse(text: str) -> int:
     """A resourceVersion as a number; raises BadRequest for what is none."""
     if not (text.isascii() and text.isdigit()):
         raise errors.BadRequest(
             f'invalid resource version: strconv.ParseUint: parsing "{text}": invalid syntax'
+        )
+    if len(text) > MAX_DIGITS or int(text) > MAX_REVISION:
+        raise errors.BadRequest(
+            f'invalid resource version: strconv.ParseUint: parsing "{text}": value out of range'
         )
     return int(text)
 

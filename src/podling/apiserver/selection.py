@@ -21,6 +21,9 @@ from podling.store.watchcache.selection import NAME
 from .call import Call
 from .options import ListOptions
 
+REMEMBERED = 1024
+"""Longer selectors are read anew each time: what is kept in memory is not for clients to choose."""
+
 
 def of(call: Call, options: ListOptions) -> Selection:
     """What the request selects; raises BadRequest for selectors that cannot be read or used on this kind."""
@@ -29,9 +32,10 @@ def of(call: Call, options: ListOptions) -> Selection:
         field_selector = f"{NAME}={call.info.name}"
     if not options.label_selector and not field_selector:
         return Selection(call.namespace)
-    return Selection(
-        call.namespace, _labels(options.label_selector), _fields(call.resource.kind, field_selector)
-    )
+    label_selector = options.label_selector
+    labels = _labels if len(label_selector) <= REMEMBERED else _labels.__wrapped__
+    fields = _fields if len(field_selector) <= REMEMBERED else _fields.__wrapped__
+    return Selection(call.namespace, labels(label_selector), fields(call.resource.kind, field_selector))
 
 
 @lru_cache(maxsize=512)

@@ -119,7 +119,7 @@ async def test_heads_over_the_limit_are_refused(secured):
     reader, writer = await raw(secured)
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"y" * (wire.MAX_HEADER + 1) + b"\r\n\r\n")
     head = await asyncio.wait_for(reader.readline(), 5)
-    assert b" 400 " in head
+    assert b" 431 " in head
     writer.close()
 
 

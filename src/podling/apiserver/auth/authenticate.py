@@ -91,6 +91,8 @@ def bearer_token(headers: Mapping[str, str]) -> str | None:
     """The token of an Authorization header, or the one that browsers put among WebSocket protocols."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
+        if not token.isascii():
+            raise errors.Unauthorized()
         return token.strip()
     for protocol in headers.get("sec-websocket-protocol", "").split(","):
         encoded = protocol.strip()

@@ -8,7 +8,6 @@ is 410, with a token to go on from where the client was in the newest state.
 
 from __future__ import annotations
 
-import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import msgspec
@@ -83,7 +82,7 @@ async def _continued(call: Call, selected: Selection, options: ListOptions) -> L
     """A further page, in the state of the first one."""
     token = _decode(options)
     start = _directory(call, selected) + token.start
-    if token.rv == NEWEST:
+    if token.rv < 0:
         await revisions.reached(call, "")
         return call.resource.collection.page(selected, start=start, limit=options.limit)
     try:
@@ -145,7 +144,7 @@ def _decode(options: ListOptions) -> Token:
         raise errors.BadRequest("specifying resource version is not allowed when using continue")
     try:
         token = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Token)
-    except (msgspec.MsgspecError, binascii.Error, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise errors.BadRequest(f"invalid continue token: {error}") from error
     if token.v != TOKEN_VERSION or not token.start:
         raise errors.BadRequest(

@@ -10,6 +10,7 @@ import dataclasses
 
 import msgspec
 
+from podling.api import errors
 from podling.api.object import Object
 from podling.apiserver import applying, body, patching, render, versions
 from podling.apiserver.call import Call
@@ -46,7 +47,11 @@ def maker(call: Call, options: WriteOptions, scope: Scope) -> tuple[Make, Scope]
     def patched(old: Object, stored: bytes) -> Object:
         if resource.is_converted:
             stored = versions.shown(stored, resource.storage, resource.kind)
-        new = body.complete(call, options, _encode(merged(_decode(stored))))
+        try:
+            data = _encode(merged(_decode(stored)))
+        except RecursionError as error:
+            raise errors.BadRequest("error applying patch: exceeded max depth") from error
+        new = body.complete(call, options, data)
         if new.metadata.resource_version == old.metadata.resource_version:
             new.metadata.resource_version = None
         return new

@@ -13,7 +13,7 @@ A watch that cannot go on says why in a last event of type ERROR: 410 when the p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
 
 from podling.api import errors
 from podling.apiserver import negotiate, revisions, selection
@@ -21,10 +21,12 @@ from podling.apiserver.call import Call
 from podling.apiserver.options import ListOptions, list_options
 from podling.apiserver.request import Response
 from podling.store.interface import Closed, Compacted, FutureRevision, Lagging, StoreError
-from podling.store.watchcache import Selection, Subscription
+from podling.store.watchcache import Batch, Entry, Selection, Subscription
 
 from . import frames
 
+PIECE = 256 * 1024
+"""Bytes of events that are put together for one write."""
 INITIAL_EVENTS_END = {"k8s.io/initial-events-end": "true"}
 
 
@@ -77,11 +79,19 @@ async def _events(
     try:
         since, is_initial = await _beginning(call, options)
         with _subscribe(call, selected, since) as subscription:
-            yield _first(call, selected, options, framer, since=since) if is_initial else b""
+            present = call.resource.collection.select(selected) if is_initial else []
+            for portion in _portions(present):
+                yield framer.present(portion)
+            if is_initial and options.initial_events and options.bookmarks:
+                yield framer.bookmark(since, INITIAL_EVENTS_END)
+            del present
             while (left := deadline - loop.time()) > 0:
                 batches = await subscription.next(min(left, patience))
-                if batches:
-                    yield b"".join(map(framer.changes, batches))
+                if len(batches) == 1:
+                    yield framer.changes(batches[0])
+                elif batches:
+                    for several in _gathered(batches):
+                        yield b"".join(map(framer.changes, several))
                 elif options.bookmarks:
                     yield framer.bookmark(subscription.revision)
     except errors.ApiError as error:
@@ -118,11 +128,28 @@ def _subscribe(call: Call, selected: Selection, since: int) -> Subscription:
         raise errors.TooLargeResourceVersion(since, collection.revision) from error
 
 
-def _first(
-    call: Call, selected: Selection, options: ListOptions, framer: frames.Framer, *, since: int
-) -> bytes:
-    """What is there, and the mark that it was all where the client asked for one."""
-    present = framer.present(call.resource.collection.select(selected))
-    if options.initial_events and options.bookmarks:
-        return present + framer.bookmark(since, INITIAL_EVENTS_END)
-    return present
+def _portions(present: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """What is there, in parts of about `PIECE` bytes and at least one, perhaps empty.
+
+    They are made one by one as the client takes them: a thousand watchers of a large collection that do not read
+    hold one part each, and share the objects.
+    """
+    begin = size = 0
+    for at, entry in enumerate(present):
+        size += len(entry.value)
+        if size >= PIECE:
+            yield present[begin : at + 1]
+            begin, size = at + 1, 0
+    yield present[begin:]
+
+
+def _gathered(batches: Sequence[Batch]) -> Iterator[Sequence[Batch]]:
+    """What a watcher has not taken yet, in parts of about `PIECE` bytes."""
+    begin = size = 0
+    for at, batch in enumerate(batches):
+        size += batch.weight
+        if size >= PIECE:
+            yield batches[begin : at + 1]
+            begin, size = at + 1, 0
+    if begin < len(batches):
+        yield batches[begin:]
