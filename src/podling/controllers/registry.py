@@ -19,6 +19,7 @@ from . import (
     replicationcontroller,
     rootca,
     serviceaccount,
+    statefulset,
 )
 from .loop import Build
 
@@ -32,5 +33,6 @@ CONTROLLERS: Mapping[str, Build] = {
     replicaset.NAME: replicaset.controller,
     replicationcontroller.NAME: replicationcontroller.controller,
     daemonset.NAME: daemonset.controller,
+    statefulset.NAME: statefulset.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }

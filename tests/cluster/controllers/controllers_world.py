@@ -23,7 +23,7 @@ from podling.agent.config import AgentConfig
 from podling.aio.clock import LoopClock
 from podling.api import errors
 from podling.api.pod.conditions import is_ready
-from podling.api.types import apps_v1, core_v1
+from podling.api.types import apps_v1, batch_v1, core_v1
 from podling.apiserver.config import Config
 from podling.apiserver.request import UserInfo
 from podling.apiserver.server import ApiServer
@@ -50,7 +50,9 @@ SEEN = (
     apps_v1.ReplicaSet,
     apps_v1.Deployment,
     apps_v1.DaemonSet,
+    apps_v1.StatefulSet,
     core_v1.ReplicationController,
+    batch_v1.Job,
     core_v1.ConfigMap,
 )
 
