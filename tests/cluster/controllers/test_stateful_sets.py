@@ -320,3 +320,47 @@ async def test_claims_go_with_the_pod_or_the_set_where_the_policy_says_so(tmp_pa
         await world.patch(SET, "db", change, type=PatchType.MERGE)
         await world.idle()
         assert not (await claims(world))["data-db-0"].metadata.owner_references
+
+
+@virtual
+async def test_each_pod_waits_until_the_one_before_was_ready_for_long_enough(tmp_path):
+    async with ControllersWorld(tmp_path) as world:
+        await world.create(SET, "db", spec=spec(minReadySeconds=30))
+        await world.until(lambda: len(world.ready()) == 2)
+        status = (await world.get(SET, "db")).status
+        assert status.available_replicas == 1
+        began = world.clock.now()
+        await world.until(lambda: complete(world))
+        assert world.clock.now() - began >= 60
+
+
+@virtual
+async def test_an_update_may_take_two_pods_at_once(tmp_path):
+    async with ControllersWorld(tmp_path) as world:
+        await started(world, podManagementPolicy="Parallel", **rolling(maxUnavailable=2))
+        fewest = []
+
+        def over():
+            fewest.append(len(world.ready()))
+            return complete(world) and images(world) == ["2", "2", "2"]
+
+        await roll(world, 2)
+        await world.until(over)
+        assert min(fewest) == 1
+
+
+@virtual
+async def test_sets_are_listed_by_label_and_deleted_together_with_their_pods(tmp_path):
+    """Rows: list by label, patch, deletecollection; status patch visible to later reads."""
+    async with ControllersWorld(tmp_path) as world:
+        await world.create(SET, "db", labels=LABELS, spec=spec(1))
+        await world.until(lambda: complete(world, 1))
+        condition = {"type": "StatusPatched", "status": "True"}
+        await world.patch(SET, "db", {"status": {"conditions": [condition]}}, subresource="status")
+        await scale(world, 2)
+        await world.until(lambda: complete(world, 2))
+        sets = world.client.resource(SET)
+        (read,) = (await sets.list(label_selector="app=db")).items
+        assert [each.type for each in read.status.conditions] == ["StatusPatched"], "what others say is kept"
+        await sets.delete_collection(namespace="default", label_selector="app=db")
+        await world.until(lambda: not world.all(POD))
