@@ -25,13 +25,15 @@ def command(
     from . import session
 
     if filename == "-":
-        text = sys.stdin.read()
+        text = sys.stdin.buffer.read()
     else:
         try:
-            text = Path(filename).read_text()
+            text = Path(filename).read_bytes()
         except OSError as error:
             raise BadConfig(f"cannot read {filename}: {error.strerror}") from error
     documents = yaml_load_all(text, name=filename)
+    if not documents:
+        raise BadConfig(f"cannot apply {filename}: there is no object in it")
 
     async def write(client: Any) -> None:
         for document in documents:

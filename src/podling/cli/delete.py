@@ -19,9 +19,9 @@ def command(name: options.Name = options.NAME, data_dir: options.DataDir = None)
     from podling.client import kubeconfig, kubeconfig_edit
     from podling.cluster import access, background, destroy
 
-    background.stop(layout, keep_pods=True, limit=20)
-    context = (settings.load(layout) or settings.ClusterConfig(name=name)).context
-    files = access.handed_over(layout)
+    background.end(layout, limit=5)
+    context = settings.ClusterConfig(name=name).context
+    paths = kubeconfig.Paths(access.handed_over(layout))
+    kubeconfig_edit.remove(context, paths=paths, ca=access.authority(layout))
     destroy.run(layout)
-    kubeconfig_edit.remove(context, paths=kubeconfig.Paths(files))
     screen.tick(f"cluster {name!r} is gone", seconds=watch.seconds)

@@ -10,7 +10,7 @@ import typer
 
 from podling.api.codec import Malformed
 from podling.api.errors import ApiError
-from podling.client.errors import ConnectionFault
+from podling.client.errors import ConfigFault, ConnectionFault
 from podling.cluster.errors import ClusterError
 from podling.runtime.interface import RuntimeFault
 
@@ -19,6 +19,8 @@ def exit_for(error: Exception) -> NoReturn:
     """Print what the user needs to know and exit; an error that nobody expected keeps its traceback."""
     if isinstance(error, ClusterError):
         _exit(str(error), error.exit_code)
+    if isinstance(error, ConfigFault):
+        _exit(str(error), 1)
     if isinstance(error, ConnectionFault):
         _exit(f"{error}; is the cluster up? 'podling status' tells", 4)
     if isinstance(error, ApiError):

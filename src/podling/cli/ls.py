@@ -6,9 +6,20 @@ import typer
 
 from podling.cluster import config as settings
 from podling.cluster.claim import holder
+from podling.cluster.errors import BadConfig
 from podling.cluster.layout import Layout, cluster_names
 
 from . import options, screen
+
+COLUMNS = {
+    "name": "NAME",
+    "state": "STATE",
+    "pid": "PID",
+    "server": "SERVER",
+    "runtime": "RUNTIME",
+    "clusterCIDR": "PODS",
+    "serviceCIDR": "SERVICES",
+}
 
 
 def command(data_dir: options.DataDir = None, output: options.Output = "text") -> None:
@@ -21,13 +32,16 @@ def command(data_dir: options.DataDir = None, output: options.Output = "text") -
     elif not rows:
         typer.echo(f"no clusters in {folder}; 'podling up' makes one")
     else:
-        cells = [tuple(str(value) for value in row.values()) for row in rows]
-        screen.table(("NAME", "STATE", "PID", "SERVER", "RUNTIME", "PODS", "SERVICES"), cells)
+        cells = [tuple(str(value or "") for value in row.values()) for row in rows]
+        screen.table(tuple(COLUMNS.values()), cells)
 
 
 def _row(layout: Layout) -> dict[str, str | int]:
-    config = settings.load(layout) or settings.ClusterConfig(name=layout.name)
     found = holder(layout)
+    try:
+        config = settings.load(layout) or settings.ClusterConfig(name=layout.name)
+    except BadConfig:
+        return {**dict.fromkeys(COLUMNS, ""), "name": layout.name, "state": "broken"}
     return {
         "name": layout.name,
         "state": found.phase if found else "down",

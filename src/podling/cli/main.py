@@ -9,6 +9,7 @@ typer function named ``command``, or an ``app`` of its own where it has subcomma
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from typing import Any, NamedTuple
 
@@ -93,6 +94,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; every expected failure is one sentence on stderr and an exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of every finally
     try:
         app(prog_name="podling")
     except KeyboardInterrupt:

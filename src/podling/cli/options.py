@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from podling.cluster.config import DEFAULT_NAME
+from podling.cluster.config import DEFAULT_NAME, ClusterConfig
 from podling.cluster.layout import Layout, default_data_dir
 
 Name = Annotated[str, typer.Option("--name", help="The cluster's name.", envvar="PODLING_NAME")]
@@ -36,7 +36,8 @@ def data_folder(data_dir: Path | None) -> Path:
 
 
 def layout(name: str, data_dir: Path | None) -> Layout:
-    """The paths of the cluster that the user means."""
+    """The paths of the cluster that the user means.  Raises ``BadConfig`` for a name that no cluster can have."""
+    ClusterConfig(name=name).validate()
     return Layout(data_folder(data_dir), name)
 
 
@@ -46,6 +47,10 @@ class Speaker:
 
     name: str
     data_dir: Path | None
+
+    @classmethod
+    def of(cls, layout: Layout) -> Speaker:
+        return cls(layout.name, None if layout.data_dir == data_folder(None) else layout.data_dir)
 
     def command(self, *words: str) -> str:
         named = () if self.name == DEFAULT_NAME else ("--name", self.name)

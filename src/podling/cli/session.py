@@ -16,6 +16,8 @@ from podling.cluster.claim import holder
 from podling.cluster.errors import BadConfig, NotRunning
 from podling.cluster.layout import Layout
 
+from . import options
+
 T = TypeVar("T")
 
 
@@ -24,7 +26,9 @@ async def connect(layout: Layout) -> AsyncIterator[Client]:
     """The cluster's administrator; ``NotRunning`` unless it is up."""
     found = holder(layout)
     if found is None or found.phase != "ready":
-        raise NotRunning(f"cluster {layout.name!r} is not up; 'podling up' starts it")
+        raise NotRunning(
+            f"cluster {layout.name!r} is not up; '{options.Speaker.of(layout).command('up')}' starts it"
+        )
     transport = HttpTransport(access.address(layout))
     async with Client(transport, user_agent="podling-cli", field_manager="podling-cli") as client:
         yield client

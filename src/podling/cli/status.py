@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from podling.cluster.layout import Layout
 
 from . import options, screen
 
+_PATIENCE = 5.0  # seconds for an answer from the API server
+
 
 def command(
     name: options.Name = options.NAME, data_dir: options.DataDir = None, output: options.Output = "text"
@@ -25,12 +28,14 @@ def command(
     layout = options.layout(name, data_dir)
     config = settings.load(layout)
     if config is None:
-        raise NotRunning(f"there is no cluster {name!r} in {layout.data_dir}; 'podling up' makes it")
+        raise NotRunning(
+            f"there is no cluster {name!r} in {layout.data_dir}; '{options.Speaker.of(layout).command('up')}' makes it"
+        )
     facts = _facts(layout, config, holder(layout))
     if as_json:
         screen.print_json(facts)
     else:
-        _print(facts)
+        _print(facts, layout)
     if facts["state"] != "ready":
         raise typer.Exit(4)
 
@@ -57,17 +62,20 @@ def _facts(layout: Layout, config: settings.ClusterConfig, found: Holder | None)
         "runtime": found.runtime,
         "runtimeNote": found.runtime_note,
         "notIsolated": list(found.not_isolated),
-        **session.run(layout, _inside),
     }
-    return facts
+    try:
+        return facts | session.run(layout, _inside)
+    except TimeoutError:
+        return facts | {"state": "not answering"}
 
 
 async def _inside(client: Any) -> dict[str, Any]:
     from podling.api.types import core_v1
 
-    version = await client.version()
-    nodes = await client.resource(core_v1.Node).list()
-    pods = await client.resource(core_v1.Pod).list()
+    async with asyncio.timeout(_PATIENCE):
+        version = await client.version()
+        nodes = await client.resource(core_v1.Node).list()
+        pods = await client.resource(core_v1.Pod).list()
     phases: dict[str, int] = {}
     for pod in pods.items:
         phase = (pod.status and pod.status.phase) or "Unknown"
@@ -92,10 +100,10 @@ def _resident(pid: int) -> int:
         return 0
 
 
-def _print(facts: dict[str, Any]) -> None:
+def _print(facts: dict[str, Any], layout: Layout) -> None:
     screen.heading(f"{facts['name']}: {facts['state']}")
     if facts["state"] != "ready":
-        typer.echo("   'podling up' starts it")
+        typer.echo(f"   '{options.Speaker.of(layout).command('up')}' starts it")
         return
     nodes = ", ".join(f"{name} {state}" for name, state in facts["nodes"].items())
     pods = ", ".join(f"{count} {phase}" for phase, count in sorted(facts["pods"].items())) or "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import typer
 from podling.cluster import config as settings
 from podling.cluster import routes
 from podling.cluster.claim import Holder, holder
-from podling.cluster.errors import AlreadyRunning
+from podling.cluster.errors import AlreadyRunning, BadConfig
 from podling.cluster.layout import Layout, cluster_names
 
 from . import options, screen
@@ -58,9 +59,11 @@ def command(
 
         try:
             background.launch(layout, screen.step)
-        except background.Refused:
+        except (background.Refused, KeyboardInterrupt) as end:
             if is_new:
                 destroy.run(layout)
+            if isinstance(end, KeyboardInterrupt):
+                screen.warn(f"interrupted: cluster {name!r} was not started")
             raise
         welcome.tell(f"cluster {name!r} is up after {watch.seconds:.2f} s")
 
@@ -77,20 +80,31 @@ class Welcome:
 
     def tell(self, headline: str) -> None:
         """Put the context where kubectl finds it, and say what to type next."""
-        hand_over(self.layout, self.kubeconfig, switch=self.switch)
+        kubeconfig = self._hand_over()
         found = holder(self.layout) or Holder(0)
         typer.echo()
         since = time.strftime("%H:%M:%S", time.localtime(found.since))
         screen.heading(f"{headline}: {found.server}  (runtime {found.runtime}, up since {since})")
         if found.runtime_note:
             screen.warn(found.runtime_note)
-        flag = f" --kubeconfig {self.kubeconfig}" if self.kubeconfig else ""
+        flag = f" --kubeconfig {kubeconfig}" if kubeconfig else ""
         if not self.switch:
             flag += f" --context {self.config.context}"
         typer.echo(f"   kubectl{flag} get nodes")
         typer.echo(f"   kubectl{flag} run hello --image=busybox -- sleep 3600")
         for verb in ("status", "down", "delete"):
             typer.echo(f"   {self.speaker.command(verb)}")
+
+    def _hand_over(self) -> Path | None:
+        """The file that kubectl must be told of; a kubeconfig that cannot be written does not end the cluster."""
+        from podling.client.errors import ConfigFault
+
+        try:
+            hand_over(self.layout, self.kubeconfig, switch=self.switch)
+        except ConfigFault as error:
+            screen.warn(f"{error}; the cluster is up all the same")
+            return self.layout.kubeconfig
+        return self.kubeconfig
 
 
 def _settle(
@@ -107,19 +121,22 @@ def _settle(
     if known is not None:
         config = known.amended(**given)
     else:
-        config = settings.ClusterConfig.new(name=name, **given)
-        if cluster_cidr is None and service_cidr is None:
-            config = config.beside(
-                [*routes.taken(), *(one for other in _others(layout) for one in other.ranges)]
-            )
+        config = settings.ClusterConfig.new(name=name, port=port, runtime=runtime)
+        taken = [*routes.taken(), *(one for other in _others(layout) for one in other.ranges)]
+        config = config.beside(taken, pods=cluster_cidr, services=service_cidr)
     if config != known:
         settings.save(layout, config)
     return config
 
 
 def _others(layout: Layout) -> list[settings.ClusterConfig]:
-    others = (settings.load(Layout(layout.data_dir, name)) for name in cluster_names(layout.data_dir))
-    return [config for config in others if config is not None]
+    """The settings of the folder's other clusters, as far as they can be read."""
+    found = []
+    for name in cluster_names(layout.data_dir):
+        with contextlib.suppress(BadConfig):
+            if (config := settings.load(Layout(layout.data_dir, name))) is not None:
+                found.append(config)
+    return found
 
 
 def _run_here(welcome: Welcome, watch: screen.Stopwatch) -> None:

@@ -88,14 +88,15 @@ def merge(entry: Entry, *, paths: Paths, switch: bool) -> Path:
     return home
 
 
-def remove(name: str, *, paths: Paths) -> tuple[Path, ...]:
+def remove(name: str, *, paths: Paths, ca: bytes) -> tuple[Path, ...]:
     """Take cluster, user and context of that name out of every file, and the current context if it is this one.
 
-    Returns the files that were changed; none when there was nothing. Raises ConfigFault.
+    A file whose cluster of that name has another authority than ``ca`` means a namesake: it is left alone.  Returns the files that were changed; none when there was nothing. Raises ConfigFault.
     """
     changed = []
     for file in paths.files:
-        if not _mentions(read(file), name):
+        found = read(file)
+        if not _mentions(found, name) or _is_namesake(found, name, ca):
             continue
         with _locked(file):
             document = read(file) or {}
@@ -123,6 +124,14 @@ def _mentions(document: Document | None, name: str) -> bool:
     return document.get("current-context") == name or any(
         entry.get("name") == name for section in SECTIONS for entry in document.get(section) or ()
     )
+
+
+def _is_namesake(document: Document | None, name: str, ca: bytes) -> bool:
+    for entry in (document or {}).get("clusters") or ():
+        if entry.get("name") == name:
+            held = (entry.get("cluster") or {}).get("certificate-authority-data")
+            return held is not None and held != _base64(ca)
+    return False
 
 
 def _put(document: Document, section: str, name: str, body: Document) -> None:

@@ -33,6 +33,12 @@ def address(layout: Layout) -> ServerAddress:
     return load(Paths((layout.kubeconfig,), explicit=True)).address
 
 
+def authority(layout: Layout) -> bytes:
+    """The certificate of the cluster's own authority, by which its entries are told from namesakes'; b"" before the first start."""
+    file = layout.pki / "ca.crt"
+    return file.read_bytes() if file.exists() else b""
+
+
 def handed_over(layout: Layout) -> tuple[Path, ...]:
     """The users' kubeconfig files that the cluster's context was written to."""
     if not layout.handed_over.exists():

@@ -64,6 +64,17 @@ def launch(layout: Layout, on_step: Callable[[progress.Step], None]) -> None:
             start_new_session=True,
         )
     os.close(writer)
+    try:
+        _follow(layout, process, reader, on_step)
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
+
+
+def _follow(
+    layout: Layout, process: subprocess.Popen[bytes], reader: int, on_step: Callable[[progress.Step], None]
+) -> None:
     with open(reader, "rb") as lines:
         for item in progress.read_report(lines):
             if isinstance(item, progress.Step):
@@ -102,6 +113,22 @@ def stop(layout: Layout, *, keep_pods: bool, limit: float) -> bool:
             f"cannot stop cluster {layout.name!r}: process {found.pid} did not end in {limit:.0f} s"
         )
     return True
+
+
+def end(layout: Layout, *, limit: float) -> None:
+    """End the cluster's process for good: killed where it has not ended after ``limit`` seconds.  Pods run on."""
+    found = holder(layout)
+    try:
+        stop(layout, keep_pods=True, limit=limit)
+    except NotRunning:
+        if found is None or holder(layout) != found:
+            return
+        descriptor = os.pidfd_open(found.pid)
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            select.select([descriptor], [], [])
+        finally:
+            os.close(descriptor)
 
 
 def _shorten_log(layout: Layout) -> None:

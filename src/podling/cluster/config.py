@@ -86,16 +86,24 @@ class ClusterConfig:
         """The ranges of Pods and of Services."""
         return ipaddress.IPv4Network(self.cluster_cidr), ipaddress.IPv4Network(self.service_cidr)
 
-    def beside(self, taken: Collection[ipaddress.IPv4Network]) -> ClusterConfig:
-        """The settings with the first pair of default ranges that cuts into none of those ``taken`` on this machine.
+    def beside(
+        self, taken: Collection[ipaddress.IPv4Network], *, pods: str | None, services: str | None
+    ) -> ClusterConfig:
+        """The settings with ranges of which those not given cut into none of those ``taken`` on this machine.
 
         A wider network around a range is no hindrance: the range's own route wins.
         """
         for second in range(42, 250, 2):
-            pods, services = f"10.{second}.0.0/16", f"10.{second + 1}.0.0/16"
-            ours = (ipaddress.IPv4Network(pods), ipaddress.IPv4Network(services))
-            if not any(other.subnet_of(one) for one in ours for other in taken):
-                return dataclasses.replace(self, cluster_cidr=pods, service_cidr=services)
+            ranges = pods or f"10.{second}.0.0/16", services or f"10.{second + 1}.0.0/16"
+            ours = [
+                _network("--cluster-cidr", ranges[0], longest=24),
+                _network("--service-cidr", ranges[1], longest=28),
+            ]
+            chosen = [one for one, given in zip(ours, (pods, services), strict=True) if given is None]
+            if ours[0].overlaps(ours[1]) and chosen:
+                continue
+            if not any(other.subnet_of(one) for one in chosen for other in taken):
+                return dataclasses.replace(self, cluster_cidr=ranges[0], service_cidr=ranges[1]).validate()
         raise BadConfig(
             "cannot find a free range for Pods and Services: name them with --cluster-cidr and --service-cidr"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 
 from podling.network.errors import NotPermitted
@@ -11,8 +12,9 @@ from podling.runtime.interface import Unavailable
 from podling.runtime.oci.mountspace import mounted_below
 
 from . import config as settings
-from . import machine
+from . import machine, routes
 from .claim import claim
+from .errors import BadConfig
 from .layout import Layout
 
 
@@ -22,13 +24,20 @@ def run(layout: Layout) -> None:
     Raises ``AlreadyRunning`` while a process has the cluster.
     """
     with claim(layout):
-        config = settings.load(layout)
-        if config is not None:
-            for name in machine.RUNTIMES:
-                asyncio.run(_remove_node(layout, config, name))
+        config = _settings(layout)
+        for name in machine.RUNTIMES:
+            asyncio.run(_remove_node(layout, config, name))
         for mount_point in mounted_below(layout.cluster):
             linux.unmount(mount_point)
         shutil.rmtree(layout.cluster)
+
+
+def _settings(layout: Layout) -> settings.ClusterConfig:
+    """The cluster's settings; where their file is missing or damaged any will do, for all is found by the cluster's name."""
+    with contextlib.suppress(BadConfig):
+        if (known := settings.load(layout)) is not None:
+            return known
+    return settings.ClusterConfig(name=layout.name).beside(routes.taken(), pods=None, services=None)
 
 
 async def _remove_node(layout: Layout, config: settings.ClusterConfig, runtime: str) -> None:

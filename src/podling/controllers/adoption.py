@@ -6,7 +6,7 @@ is being deleted would be deleted with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from podling.api import codec
@@ -18,11 +18,14 @@ from .ownership import claim, controller_reference
 
 
 class Adoption:
-    """`owners` and `objects`: both kinds, through the controller's own client."""
+    """`owners` and `objects`: both kinds, through the controller's own client. `finalizers`: put on what is adopted."""
 
-    def __init__(self, owners: Resource[Any], objects: Resource[Any]) -> None:
+    def __init__(
+        self, owners: Resource[Any], objects: Resource[Any], *, finalizers: Sequence[str] = ()
+    ) -> None:
         self._owners = owners
         self._objects = objects
+        self._finalizers = {"finalizers": [*finalizers]} if finalizers else {}
 
     async def settle(self, owner: Any, selector: LabelSelector, candidates: Iterable[Any]) -> list[Any]:
         """The objects that the owner controls, after adopting and releasing."""
@@ -44,14 +47,14 @@ class Adoption:
 
     async def _adopt(self, owner: Any, obj: Any) -> bool:
         reference = codec.to_dict(controller_reference(owner))
-        return await self._patch(obj, reference)
+        return await self._patch(obj, {"ownerReferences": [reference], **self._finalizers})
 
     async def _release(self, owner: Any, obj: Any) -> bool:
-        return await self._patch(obj, {"$patch": "delete", "uid": owner.metadata.uid})
+        return await self._patch(obj, {"ownerReferences": [{"$patch": "delete", "uid": owner.metadata.uid}]})
 
-    async def _patch(self, obj: Any, reference: dict[str, Any]) -> bool:
+    async def _patch(self, obj: Any, metadata: dict[str, Any]) -> bool:
         """Whether it was done: the object may be gone, or somebody else's by now."""
-        patch = {"metadata": {"uid": obj.metadata.uid, "ownerReferences": [reference]}}
+        patch = {"metadata": {"uid": obj.metadata.uid, **metadata}}
         try:
             await self._objects.patch(
                 obj.metadata.name, patch, namespace=obj.metadata.namespace, type=PatchType.STRATEGIC

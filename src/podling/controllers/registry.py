@@ -13,6 +13,7 @@ from . import (
     daemonset,
     deployment,
     garbagecollector,
+    job,
     namespace,
     podgc,
     replicaset,
@@ -20,6 +21,7 @@ from . import (
     rootca,
     serviceaccount,
     statefulset,
+    ttlafterfinished,
 )
 from .loop import Build
 
@@ -34,5 +36,7 @@ CONTROLLERS: Mapping[str, Build] = {
     replicationcontroller.NAME: replicationcontroller.controller,
     daemonset.NAME: daemonset.controller,
     statefulset.NAME: statefulset.controller,
+    job.NAME: job.controller,
+    ttlafterfinished.NAME: ttlafterfinished.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }

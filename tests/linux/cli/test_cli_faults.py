@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 
 import pytest
-from cli_world import PODLING, Cli
+from cli_world import PODLING, Cli, free_ranges
 
 
 def sentence(done):
@@ -71,7 +73,10 @@ def test_a_full_disk_is_told(cli):
             "cannot use --cluster-cidr 8.8.0.0/16: it must be a private range",
         ),
         (["--cluster-cidr", "10.1"], "cannot use --cluster-cidr '10.1': "),
-        (["--service-cidr", "10.42.0.0/20"], "cannot use --service-cidr 10.42.0.0/20: it overlaps"),
+        (
+            ["--cluster-cidr", "10.42.0.0/16", "--service-cidr", "10.42.0.0/20"],
+            "cannot use --service-cidr 10.42.0.0/20: it overlaps",
+        ),
         (["--runtime", "docker"], "cannot use --runtime 'docker': it must be auto, oci, process, simulated"),
         (["--port", "70000"], "cannot use --port 70000: it must be between 0 and 65535"),
     ],
@@ -89,7 +94,7 @@ def test_a_data_folder_that_cannot_be_is_named(cli):
 def test_what_is_not_there_says_so(cli):
     assert sentence(cli("status", code=4)).startswith(f"there is no cluster {cli.name!r} in ")
     assert sentence(cli("down", code=4)).startswith(f"there is no cluster {cli.name!r} in ")
-    assert "is not up; 'podling up' starts it" in sentence(cli("get", "pods", code=4))
+    assert "is not up; '" in sentence(cli("get", "pods", code=4))
     assert "has never been up" in sentence(cli("kubeconfig", code=4))
 
 
@@ -120,3 +125,87 @@ def test_bad_files_name_file_line_and_field(cli, tmp_path):
     )
     assert sentence(cli("get", "foos", code=2)).startswith("there is no kind 'foos'")
     assert sentence(cli("logs", "nope", code=1)) == 'Error from server (NotFound): pods "nope" not found'
+
+
+def test_a_kubeconfig_that_cannot_be_used_is_named_and_the_cluster_is_up_all_the_same(cli):
+    cli.kubeconfig.write_text("{{{")
+    done = cli.up()
+    assert f"{cli.kubeconfig}" in done.out
+    assert "the cluster is up all the same" in done.out
+    assert f"kubectl --kubeconfig {cli.layout.kubeconfig} get nodes" in done.out
+    assert cli.status()["state"] == "ready"
+    assert sentence(cli("kubeconfig", "--into", "/proc/none/file", code=1)).startswith(
+        "cannot write /proc/none/file"
+    )
+    cli.kubeconfig.unlink()
+
+
+def test_delete_goes_on_where_it_was_stopped(cli):
+    cli.up()
+    lock = cli.kubeconfig.with_name("kubeconfig.lock")
+    lock.touch()
+    assert "another program holds" in sentence(cli("delete", code=1))
+    assert cli.layout.cluster.exists()
+    lock.unlink()
+    cli("delete")
+    assert f"podling-{cli.name}" not in cli.kubeconfig.read_text()
+
+
+def test_a_namesake_in_another_folder_keeps_its_context(cli, tmp_path):
+    cli.up()
+    other = Cli(cli.name, tmp_path / "elsewhere")
+    other.folder.mkdir()
+    try:
+        other("up", "--kubeconfig", str(cli.kubeconfig))
+        cli("delete")
+        assert f"server: {other.status()['server']}\n" in cli.kubeconfig.read_text()
+    finally:
+        other("delete")
+
+
+def test_a_damaged_cluster_can_be_seen_and_deleted(cli):
+    cli.up()
+    cli("down")
+    cli.layout.config.write_text("{")
+    (row,) = cli.raw(PODLING, "ls", "--data-dir", str(cli.data_dir), "-o", "json").document
+    assert (row["name"], row["state"]) == (cli.name, "broken")
+    assert "cannot read" in sentence(cli("up", code=2))
+    cli("delete")
+
+
+def test_a_process_that_hangs_is_told_and_does_not_outlive_delete(cli):
+    cli.up()
+    pid = cli.status()["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    assert cli("status", "-o", "json", code=4).document["state"] == "not answering"
+    cli("delete")
+    cli.check_nothing_left()
+
+
+def test_ctrl_c_in_up_leaves_nothing(cli):
+    words = cli.command("up", "--port", "0")
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=cli.environment
+    ) as process:
+        assert "runtime" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        said = process.stdout.read()
+    assert process.returncode == 130
+    assert "interrupted" in said
+    cli.check_nothing_left()
+
+
+def test_one_range_may_be_given_and_the_other_is_found(cli):
+    pods, _ = free_ranges(cli.name)
+    cli("up", "--port", "0", "--cluster-cidr", pods)
+    status = cli.status()
+    assert (status["state"], status["clusterCIDR"]) == ("ready", pods)
+
+
+def test_what_cannot_be_applied_is_told(cli):
+    cli.up()
+    assert "there is no object in it" in sentence(cli("apply", "-f", "-", input="---\n", code=2))
+    broken = cli.folder / "bytes"
+    broken.write_bytes(b"\xff\xfe\x00")
+    assert "cannot read" in sentence(cli("apply", "-f", str(broken), code=2))
+    assert "cannot use --name" in sentence(cli.raw(PODLING, "status", "--name", "a" * 300))

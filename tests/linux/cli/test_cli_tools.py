@@ -8,6 +8,7 @@ import json
 import re
 import sys
 import tarfile
+from pathlib import Path
 
 import yaml
 from cli_world import EXAMPLES, PODLING
@@ -81,6 +82,16 @@ def test_images_are_loaded_listed_and_removed(cli, tmp_path):
     assert image("pull", "127.0.0.1:1/none", code=1).err.startswith(
         "podling: cannot pull image 127.0.0.1:1/none"
     )
+
+
+def test_the_built_in_image_comes_back_when_it_is_wanted(cli):
+    cli.up()
+    cli("apply", "-f", HELLO)
+    cli.wait_ready("myapp-pod")
+    done = cli.raw(PODLING, "image", "rm", "busybox", "--data-dir", str(cli.data_dir))
+    assert done.code == 0, done.err
+    cli("apply", "-f", "-", input=Path(HELLO).read_text().replace("myapp-pod", "again"))
+    cli.wait_ready("again")
 
 
 def docker_archive(tag, files):

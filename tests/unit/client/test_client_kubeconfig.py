@@ -78,15 +78,22 @@ def test_nothing_that_was_there_is_lost(file):
 def test_merge_and_remove_together_change_nothing(file):
     before = document(file)
     edit.merge(ENTRY, paths=Paths((file,)), switch=False)
-    assert edit.remove("podling", paths=Paths((file,))) == (file,)
+    assert edit.remove("podling", paths=Paths((file,)), ca=b"CA") == (file,)
     assert document(file) == before
-    assert edit.remove("podling", paths=Paths((file,))) == ()
+    assert edit.remove("podling", paths=Paths((file,)), ca=b"CA") == ()
 
 
 def test_removing_the_current_context_leaves_none(file):
     edit.merge(ENTRY, paths=Paths((file,)), switch=True)
-    edit.remove("podling", paths=Paths((file,)))
+    edit.remove("podling", paths=Paths((file,)), ca=b"CA")
     assert document(file)["current-context"] == ""
+
+
+def test_a_namesake_of_another_authority_is_left_alone(file):
+    edit.merge(ENTRY, paths=Paths((file,)), switch=True)
+    before = document(file)
+    assert edit.remove("podling", paths=Paths((file,)), ca=b"another") == ()
+    assert document(file) == before
 
 
 def test_merging_again_replaces_and_does_not_pile_up(file):

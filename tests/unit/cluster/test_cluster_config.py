@@ -76,9 +76,9 @@ def test_the_context_is_podling_or_podling_name() -> None:
 
 def test_clusters_of_one_machine_get_ranges_of_their_own() -> None:
     first = ClusterConfig()
-    second = ClusterConfig(name="b").beside(first.ranges)
-    third = ClusterConfig(name="c").beside([*first.ranges, *second.ranges])
-    assert ClusterConfig().beside([]) == first
+    second = ClusterConfig(name="b").beside(first.ranges, pods=None, services=None)
+    third = ClusterConfig(name="c").beside([*first.ranges, *second.ranges], pods=None, services=None)
+    assert ClusterConfig().beside([], pods=None, services=None) == first
     assert (second.cluster_cidr, second.service_cidr) == ("10.44.0.0/16", "10.45.0.0/16")
     assert third.cluster_cidr == "10.46.0.0/16"
 
@@ -92,7 +92,11 @@ def test_a_route_inside_a_range_is_avoided_and_one_around_it_is_not() -> None:
     )
     networks = routed(table)
     assert [str(one) for one in networks] == ["10.0.0.0/8", "10.42.5.0/24"]
-    assert ClusterConfig().beside(networks).cluster_cidr == "10.44.0.0/16"
+    assert ClusterConfig().beside(networks, pods=None, services=None).cluster_cidr == "10.44.0.0/16"
+    given = ClusterConfig(cluster_cidr="10.9.0.0/16").beside(networks, pods="10.9.0.0/16", services=None)
+    assert (given.cluster_cidr, given.service_cidr) == ("10.9.0.0/16", "10.43.0.0/16")
+    odd = ClusterConfig(cluster_cidr="10.43.0.0/16").beside([], pods="10.43.0.0/16", services=None)
+    assert odd.service_cidr == "10.45.0.0/16"
 
 
 def test_equal_names_in_two_data_folders_are_two_clusters() -> None:

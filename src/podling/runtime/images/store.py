@@ -117,7 +117,7 @@ class ImageStore:
         if not _may_be_builtin(name) or (record is not None and not self._outdated(record)):
             return record
         try:
-            await self._builtin()
+            await self._builtin(name)
         except (ImageFault, spawn.SpawnFault):
             return record  # no static busybox here: a registry may still have the image
         return self.content.index().find(name)
@@ -130,10 +130,12 @@ class ImageStore:
             return ImageFault(f"{fault}; {missing}", reason=fault.reason)
         return fault
 
-    async def _builtin(self) -> ImageRecord:
+    async def _builtin(self, name: Reference | None = None) -> ImageRecord:
+        """The built-in image, with all of its tags again if ``name`` finds none."""
         async with self._making:
-            made = [r for r in self.content.index().images.values() if r.builtin and not self._outdated(r)]
-            if made:
+            index = self.content.index()
+            made = [r for r in index.images.values() if r.builtin and not self._outdated(r)]
+            if made and (name is None or index.find(name) is not None):
                 return made[0]
             busybox = await builtin.find(self._busybox)
             return await asyncio.to_thread(builtin.add, self.content, busybox)
