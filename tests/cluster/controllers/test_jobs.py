@@ -287,10 +287,28 @@ class Dying:
         await self.inner.close()
 
 
-async def life(world, writes, heard, seed):
-    """One life of the controller: until its n-th write; None for one that lives on. Returns what ends it."""
-    user = users.controller(job.NAME)
-    transport = Dying(InProcessTransport(world.server, user), writes, heard=heard)
+class Refusing:
+    """A transport on which every third write or so does not get through."""
+
+    def __init__(self, inner, seed):
+        self.inner, self.chance = inner, random.Random(seed)
+
+    async def send(self, request):
+        if request.method != "GET" and self.chance.random() < 0.35:
+            raise ConnectionFault("out of luck")
+        return await self.inner.send(request)
+
+    async def close(self):
+        await self.inner.close()
+
+
+def line(world):
+    """The controller's own transport."""
+    return InProcessTransport(world.server, users.controller(job.NAME))
+
+
+async def life(world, transport, seed):
+    """One life of the controller, over this transport. Returns what ends it."""
     client = Client(transport, user_agent="jobs")
     informers = Informers(world.client_of(users.CONTROLLERS), random=random.Random(seed), guard=True)
     await informers.start()
@@ -310,7 +328,26 @@ async def life(world, writes, heard, seed):
         await informers.stop()
         await client.close()
 
-    return transport, stop
+    return stop
+
+
+async def end_pods(world):
+    """The user: ends Pods, the first as a failure, and deletes each as soon as it has ended; how many there were."""
+    seen = set()
+    while not condition(world.one(JOB, "work"), "Complete"):
+        for pod in active(world):
+            if pod.metadata.uid not in seen:
+                phase = "Succeeded" if seen else "Failed"
+                seen.add(pod.metadata.uid)
+                await end_pod(world, pod, phase, 0 if phase == "Succeeded" else 1)
+                await world.delete(POD, pod.metadata.name, grace_period_seconds=0)
+        await asyncio.sleep(1)
+    return len(seen)
+
+
+def counts(world):
+    status = world.one(JOB, "work").status
+    return status.succeeded, status.failed
 
 
 @pytest.mark.parametrize("heard", [True, False], ids=["before", "after"])
@@ -321,43 +358,40 @@ def test_a_crash_between_any_two_writes_counts_no_pod_twice_and_loses_none(mode,
         folder.mkdir()
         async with ControllersWorld(folder, with_agent=False, rows=ACCOUNTS) as world:
             await world.idle()
-            transport, stop = await life(world, writes, heard, 1)
-            await world.create(
-                JOB, "work", spec=spec(completions=3, parallelism=2, completionMode=mode, backoffLimit=5)
-            )
-
-            async def user():
-                """Ends Pods, the first as a failure, and deletes each ended one as soon as it may go."""
-                ended_pods = set()
-                while not condition(world.one(JOB, "work"), "Complete"):
-                    for pod in active(world):
-                        if pod.metadata.uid not in ended_pods:
-                            phase = "Succeeded" if ended_pods else "Failed"
-                            ended_pods.add(pod.metadata.uid)
-                            await end_pod(world, pod, phase, 0 if phase == "Succeeded" else 1)
-                            await world.delete(POD, pod.metadata.name, grace_period_seconds=0)
-                    await asyncio.sleep(1)
-                return len(ended_pods)
-
-            working = asyncio.create_task(user(), name="user")
+            transport = Dying(line(world), writes, heard=heard)
+            stop = await life(world, transport, 1)
+            await world.create(JOB, "work", spec=spec(completions=3, parallelism=2, completionMode=mode))
+            working = asyncio.create_task(end_pods(world), name="user")
             crashing = asyncio.create_task(transport.dead.wait(), name="crash")
             await asyncio.wait({working, crashing}, return_when=asyncio.FIRST_COMPLETED, timeout=3600)
-            crashed = transport.dead.is_set()
-            await stop()
             crashing.cancel()
-            if crashed:
-                _, stop = await life(world, 10**9, True, 2)
-                async with asyncio.timeout(3600):
-                    number = await working
+            if transport.dead.is_set():
                 await stop()
-            else:
-                number = await working
-            status = world.one(JOB, "work").status
-            assert (status.succeeded, status.failed) == (3, 1), f"died at write {writes}: {status}"
-            assert number == 4
-            return crashed
+                stop = await life(world, line(world), 2)
+            async with asyncio.timeout(3600):
+                assert (await working, *counts(world)) == (4, 3, 1), f"died at write {writes}"
+            await stop()
+            await world.until(lambda: not world.all(POD))
+            return transport.dead.is_set()
 
     writes = 0
     while run(tmp_path / str(writes), writes):
         writes += 1
     assert writes > 12
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("mode", ["NonIndexed", "Indexed"])
+def test_writes_that_do_not_get_through_change_no_count(mode, seed, tmp_path):
+    @virtual
+    async def run():
+        async with ControllersWorld(tmp_path, with_agent=False, rows=ACCOUNTS) as world:
+            await world.idle()
+            stop = await life(world, Refusing(line(world), seed), seed)
+            await world.create(JOB, "work", spec=spec(completions=3, parallelism=2, completionMode=mode))
+            async with asyncio.timeout(7200):
+                assert (await end_pods(world), *counts(world)) == (4, 3, 1)
+            await world.until(lambda: not world.all(POD))
+            await stop()
+
+    run()

@@ -98,7 +98,7 @@ class Jobs:
         if round.error is not None:
             raise round.error
         waits = [round.again, verdict.seconds_to_deadline(view, view.status.start_time)]
-        due = [max(wait, 0.0) for wait in waits if wait is not None]
+        due = [wait for wait in waits if wait is not None and wait > 0]
         return Again(min(due)) if due and round.end is None else DONE
 
     async def _let_go(self, key: Key, job: batch_v1.Job) -> Outcome:
