@@ -201,8 +201,9 @@ class Cluster:
             return "loopback addresses"
         await start()
         self._stack.push_async_callback(self._node.network.close)
-        reachable = self._node.host.listen(self._node.address, self.config.last_port)
-        await self._server.listen(reachable, self._tls)
+        if self._node.address != LOOPBACK:
+            reachable = self._node.host.listen(self._node.address, self.config.last_port)
+            await self._server.listen(reachable, self._tls)
         return self._node.pod_cidr
 
     async def _start_node(self) -> str:

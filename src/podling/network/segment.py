@@ -129,10 +129,12 @@ class Segment:
         """Remove everything of this node, whoever made it.  Safe to repeat."""
         names = self._plan.names
         doomed = [*sorted(self.present()), names.bridge]
+        ours = (links.PROTOCOL, names.number)
+        routes = [route for route in self._routes() if (route.protocol, route.metric) == ours]
         try:
             self._netlink.apply(
                 *(links.delete_link(name=name) for name in doomed),
-                *(links.delete_unreachable(kept, metric=names.number) for kept in self._plan.kept),
+                *(links.delete_unreachable(str(one.destination), metric=names.number) for one in routes),
                 ignore=_GONE,
             )
         except NetlinkError as error:

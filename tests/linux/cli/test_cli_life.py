@@ -35,6 +35,17 @@ def test_up_says_what_it_does_and_what_to_type_next(cli):
     assert (row["name"], row["state"], row["pid"]) == (cli.name, "ready", status["pid"])
 
 
+def test_simulated_pods_are_ready_without_running_anything(cli):
+    cli.up("--runtime", "simulated")
+    cli("apply", "-f", HELLO)
+    cli.wait_ready("myapp-pod")
+    assert cli.status()["runtime"] == "simulated"
+    assert not _processes_in(cli.layout.identity)
+    cli("down")
+    cli("up")
+    cli.wait_ready("myapp-pod")
+
+
 def test_the_demo_shows_everything_it_promises(cli):
     cli.up("--kubeconfig", str(cli.folder / "elsewhere"))
     said = cli("demo").out
