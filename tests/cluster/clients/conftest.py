@@ -7,6 +7,7 @@ import datetime
 import json
 import random
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,12 @@ class NoNodes:
 
     async def connect(self, node_name: str) -> Any:
         raise AssertionError(f"nobody should ask for node {node_name}")
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path, monkeypatch):
+    """Dynamic clients cache what they discover in the machine's temporary folder and never remove it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.fixture(scope="session")

@@ -91,6 +91,7 @@ class Kubectl:
         self.environment = {
             "KUBECONFIG": str(cluster.kubeconfig),
             "HOME": str(cluster.folder / "home"),
+            "TMPDIR": str(cluster.folder / "home"),
             "PATH": os.environ["PATH"],
             "TERM": "dumb",
         }
