@@ -28,7 +28,8 @@ def command(
     """Print a cluster's kubeconfig, or merge it into a file."""
     layout = options.layout(name, data_dir)
     if not layout.kubeconfig.exists():
-        raise NotRunning(f"cluster {name!r} has never been up in {layout.data_dir}; 'podling up' starts it")
+        start = options.Speaker.of(layout).command("up")
+        raise NotRunning(f"cluster {name!r} has never been up in {layout.data_dir}; '{start}' starts it")
     if into is None:
         typer.echo(layout.kubeconfig.read_text(), nl=False)
         return

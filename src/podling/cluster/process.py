@@ -19,6 +19,7 @@ import uvloop
 
 from podling.aio.service import ServiceError
 from podling.network.errors import NetworkFault, RangeInUse
+from podling.store.interface import StoreError
 
 from . import config as settings
 from .assembly import Cluster
@@ -84,7 +85,7 @@ async def _start(cluster: Cluster, ended: asyncio.Future[signal.Signals], report
         await starting
     except RangeInUse as error:
         raise BadConfig(f"{error}; choose others with --cluster-cidr and --service-cidr") from error
-    except (ServiceError, NetworkFault) as error:
+    except (ServiceError, NetworkFault, StoreError) as error:
         raise StartFailed(str(error)) from error
 
 

@@ -173,6 +173,17 @@ def test_a_damaged_cluster_can_be_seen_and_deleted(cli):
     cli("delete")
 
 
+def test_a_damaged_store_is_named(cli):
+    cli.up()
+    cli("down")
+    for extra in ("-wal", "-shm"):
+        cli.layout.store.with_name(cli.layout.store.name + extra).unlink(missing_ok=True)
+    cli.layout.store.write_bytes(b"this is no database" * 1000)
+    said = sentence(cli("up", code=7))
+    assert said.startswith("cannot open the store"), said
+    assert str(cli.layout.store) in said
+
+
 def test_a_process_that_hangs_is_told_and_does_not_outlive_delete(cli):
     cli.up()
     pid = cli.status()["pid"]
