@@ -6,9 +6,12 @@ Clients and tests compare messages, so a name with a tab or a quote in it has to
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+if TYPE_CHECKING:
+    from .types.meta_v1 import LabelSelector
 
 _ESCAPES = {
     "\a": "\\a",
@@ -46,6 +49,19 @@ def json_text(value: Any) -> str:
     """`encoding/json`: keys sorted, and `<`, `>`, `&` escaped as Go does for the sake of HTML."""
     text = msgspec.json.encode(value, order="deterministic").decode()
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def label_selector(selector: LabelSelector) -> str:
+    """`String()` of a LabelSelector, as Kubernetes' generated code writes it."""
+    labels = "".join(f"{key}: {value}," for key, value in sorted((selector.match_labels or {}).items()))
+    requirements = "".join(
+        f"LabelSelectorRequirement{{Key:{item.key},Operator:{item.operator},Values:[{' '.join(item.values or ())}],}},"
+        for item in selector.match_expressions or ()
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{requirements}}},}}"
+    )
 
 
 def number(value: float) -> str:

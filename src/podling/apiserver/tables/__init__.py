@@ -56,7 +56,11 @@ def render(
     that of meta.k8s.io. Without `headers` the column definitions are left out, as in all but the first event of a watch.
     """
     layout = LAYOUTS.get(storage_kind(kind), DEFAULT)
-    rows = b",".join(_row(kind, layout, item, now, include, version) for item in items)
+    objects = [(item, _typed(kind, layout, item)) for item in items]
+    if layout.order is not None:
+        order = layout.order
+        objects.sort(key=lambda pair: order(pair[1]))
+    rows = b",".join(_row(layout, item, typed, now, include, version) for item, typed in objects)
     columns = _columns(layout) if headers else b"[]"
     return (
         b'{"kind":"Table","apiVersion":"meta.k8s.io/%b","metadata":%b,"columnDefinitions":%b,"rows":[%b]}'
@@ -69,8 +73,7 @@ def render(
     )
 
 
-def _row(kind: Kind, layout: Layout, item: bytes, now: float, include: Include, version: str) -> bytes:
-    typed = _typed(kind, layout, item)
+def _row(layout: Layout, item: bytes, typed: Any, now: float, include: Include, version: str) -> bytes:
     cells = _encode(layout.cells(typed, now))
     conditions = layout.conditions(typed) if layout.conditions is not None else None
     told = b',"conditions":' + _encode(conditions) if conditions else b""

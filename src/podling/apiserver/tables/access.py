@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from podling.api import times
 
-from .layout import AGE, NAME, NONE, Cells, Column, Layout, age, name, wide
+from .layout import AGE, NAME, NONE, Cells, Column, Layout, age, labels, name, wide
 
 if TYPE_CHECKING:
     from podling.api.types.certificates_v1 import (
@@ -97,11 +97,17 @@ CLUSTER_TRUST_BUNDLES = Layout(
 
 def _pod_certificate(obj: PodCertificateRequest, now: float) -> Cells:
     spec = obj.spec
-    true = {
-        item.type for item in (obj.status.conditions if obj.status else None) or () if item.status == "True"
-    }
-    state = next((state for state in ("Issued", "Denied", "Failed") if state in true), "Pending")
-    return [name(obj), spec.pod_name, spec.service_account_name, spec.node_name, spec.signer_name, state]
+    types = [item.type for item in (obj.status.conditions if obj.status else None) or ()]
+    states = [type for type in types if type in ("Issued", "Denied", "Failed")]
+    return [
+        name(obj),
+        spec.pod_name,
+        spec.service_account_name,
+        spec.node_name,
+        spec.signer_name,
+        states[-1] if states else "Pending",
+        labels(spec.unverified_user_annotations),
+    ]
 
 
 POD_CERTIFICATE_REQUESTS = Layout(
@@ -112,6 +118,7 @@ POD_CERTIFICATE_REQUESTS = Layout(
         Column("NodeName", "That Pod's node."),
         Column("SignerName", "Who is asked to sign."),
         Column("State", "How the request stands."),
+        Column("UnverifiedUserAnnotations", "What the Pod's author adds for the signer."),
     ),
     _pod_certificate,
 )

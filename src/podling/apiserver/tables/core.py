@@ -58,15 +58,15 @@ def _resource_quota(obj: ResourceQuota, now: float) -> Cells:
     for resource in sorted(hard):
         shown = f"{resource}: {used.get(resource, '0')}/{hard[resource]}"
         (limits if resource.startswith("limits.") else requests).append(shown)
-    return [name(obj), age(obj, now), ", ".join(requests), ", ".join(limits)]
+    return [name(obj), ", ".join(requests), ", ".join(limits), age(obj, now)]
 
 
 RESOURCE_QUOTAS = Layout(
     (
         NAME,
-        AGE,
         Column("Request", "Used and allowed, of all but limits."),
         Column("Limit", "Used and allowed limits."),
+        AGE,
     ),
     _resource_quota,
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from podling.api import gotext
+
 from .layout import AGE, NAME, NONE, UNSET, Cells, Column, Layout, age, name, number
 
 if TYPE_CHECKING:
@@ -56,8 +58,10 @@ def _policy_binding(obj: Any, now: float) -> Cells:
     spec = obj.spec
     given = spec.param_ref if spec else None
     parameters = UNSET
-    if given is not None:
-        parameters = "/".join(part for part in (given.namespace, given.name) if part)
+    if given is not None and given.name:
+        parameters = f"{given.namespace or '*'}/{given.name}"
+    elif given is not None and given.selector is not None:
+        parameters = gotext.label_selector(given.selector)
     return [name(obj), (spec.policy_name if spec else None) or "", parameters, age(obj, now)]
 
 
@@ -73,7 +77,9 @@ def _api_service(obj: APIService, now: float) -> Cells:
     available = next((item for item in conditions if item.type == "Available"), None)
     state = "Unknown"
     if available is not None:
-        state = "True" if available.status == "True" else f"{available.status} ({available.reason or ''})"
+        state = available.status
+        if state != "True" and available.reason:
+            state = f"{state} ({available.reason})"
     return [name(obj), f"{service.namespace}/{service.name}" if service else "Local", state, age(obj, now)]
 
 
@@ -103,6 +109,11 @@ def _flow_schema(obj: FlowSchema, now: float) -> Cells:
     ]
 
 
+def _precedence(obj: FlowSchema) -> tuple[int, str]:
+    """Schemas are listed as they are tried."""
+    return (obj.spec.matching_precedence if obj.spec else None) or 0, name(obj)
+
+
 FLOW_SCHEMAS = Layout(
     (
         NAME,
@@ -113,6 +124,7 @@ FLOW_SCHEMAS = Layout(
         Column("MissingPL", "Whether its level is missing."),
     ),
     _flow_schema,
+    order=_precedence,
 )
 
 

@@ -43,6 +43,8 @@ class Layout:
     """From an object and the time (epoch seconds) to one row."""
     conditions: Callable[[Any], list[dict[str, str]]] | None = None
     """What else is to be said of a row, such as that a Pod is done."""
+    order: Callable[[Any], Any] | None = None
+    """What a list is sorted by, where rows are not shown in the order of their names."""
 
 
 NAME = Column("Name", "Unique within the kind and namespace.", format="name")

@@ -110,7 +110,7 @@ ENDPOINTS = Layout((NAME, Column("Endpoints", "Addresses that serve."), AGE), _e
 
 def _endpoint_slice(obj: EndpointSlice, now: float) -> Cells:
     ports = [
-        "*" if port.port is None and not port.name else str(port.port or port.name)
+        str(port.port) if port.port is not None else "*" if port.name is None else port.name
         for port in obj.ports or ()
     ]
     addresses = [address for endpoint in obj.endpoints or () for address in endpoint.addresses]
@@ -201,11 +201,12 @@ def _ip_address(obj: IPAddress, now: float) -> Cells:
     shown = NONE
     if parent is not None:
         resource = f"{parent.resource}.{parent.group}" if parent.group else parent.resource
-        shown = "/".join(part for part in (resource, parent.namespace, parent.name) if part)
-    return [name(obj), shown, age(obj, now)]
+        shown = "/".join(part for part in (resource.lower(), parent.namespace, parent.name) if part)
+    return [name(obj), shown]
 
 
-IP_ADDRESSES = Layout((NAME, Column("ParentRef", "What has the address."), AGE), _ip_address)
+IP_ADDRESSES = Layout((NAME, Column("ParentRef", "What has the address.")), _ip_address)
+"""Upstream adds a third cell, the age, that no column is defined for; nobody can show it."""
 
 
 def _service_cidr(obj: ServiceCIDR, now: float) -> Cells:

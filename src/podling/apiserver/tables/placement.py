@@ -1,4 +1,4 @@
-"""Leases, priorities, runtime classes and devices."""
+"""Leases, priorities and runtime classes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from .layout import AGE, NAME, Cells, Column, Layout, age, flag, name, number
 
 if TYPE_CHECKING:
     from podling.api.types.coordination_v1 import Lease
+    from podling.api.types.coordination_v1beta1 import LeaseCandidate
     from podling.api.types.node_v1 import RuntimeClass
-    from podling.api.types.resource_v1 import ResourceClaim, ResourceSlice
     from podling.api.types.scheduling_v1 import PriorityClass
 
 
@@ -43,35 +43,21 @@ def _runtime_class(obj: RuntimeClass, now: float) -> Cells:
 RUNTIME_CLASSES = Layout((NAME, Column("Handler", "How the runtime calls it."), AGE), _runtime_class)
 
 
-def _claim(obj: ResourceClaim, now: float) -> Cells:
-    allocated = obj.status is not None and obj.status.allocation is not None
-    states = ["deleted"] if obj.metadata.deletion_timestamp else []
-    if allocated:
-        states.append("allocated")
-        if obj.status is not None and obj.status.reserved_for:
-            states.append("reserved")
-    elif not states:
-        states.append("pending")
-    return [name(obj), ",".join(states), age(obj, now)]
-
-
-RESOURCE_CLAIMS = Layout((NAME, Column("State", "How the claim stands."), AGE), _claim)
-
-
-def _slice(obj: ResourceSlice, now: float) -> Cells:
+def _lease_candidate(obj: LeaseCandidate, now: float) -> Cells:
     spec = obj.spec
-    return [name(obj), spec.node_name or "", spec.driver, spec.pool.name, age(obj, now)]
+    versions = (spec.binary_version, spec.emulation_version or "") if spec else ("", "")
+    return [name(obj), spec.lease_name if spec else "", *versions, age(obj, now)]
 
 
-RESOURCE_SLICES = Layout(
+LEASE_CANDIDATES = Layout(
     (
         NAME,
-        Column("Node", "The node that has the devices."),
-        Column("Driver", "Who manages them."),
-        Column("Pool", "The pool they belong to."),
+        Column("LeaseName", "The Lease it stands for."),
+        Column("BinaryVersion", "The version of its program."),
+        Column("EmulationVersion", "The version it behaves as."),
         AGE,
     ),
-    _slice,
+    _lease_candidate,
 )
 
 

@@ -117,7 +117,7 @@ def _initializing(state: ContainerState | None, index: int, count: int) -> str:
 
 def _containers(pod: Pod, word: str, restarts: _Tally) -> tuple[int, str]:
     """Ready containers, and the word that the first container with something to say gives the Pod."""
-    ready = 0
+    ready, failed = 0, ""
     for status in reversed((pod.status.container_statuses if pod.status else None) or []):
         restarts.add(status)
         state = status.state
@@ -125,11 +125,14 @@ def _containers(pod: Pod, word: str, restarts: _Tally) -> tuple[int, str]:
             word = state.waiting.reason
         elif state is not None and state.terminated is not None:
             word = _ended(state)
+            failed = word if state.terminated.exit_code else failed
         elif status.ready and state is not None and state.running is not None:
             ready += 1
-    if word == "Completed" and ready:
-        word = "Running" if pods.is_ready(pod) else "NotReady"
-    return ready, word
+    if word != "Completed":
+        return ready, word
+    if ready and pods.is_ready(pod):
+        return ready, "Running"
+    return ready, failed or ("NotReady" if ready else word)
 
 
 def _ended(state: ContainerState) -> str:

@@ -7,7 +7,21 @@ from typing import Final
 from podling.api import kinds
 from podling.api.kinds import Kind
 
-from . import access, autoscalers, core, extension, network, placement, pods, storage, workloads
+from . import (
+    access,
+    autoscalers,
+    core,
+    devices,
+    evictions,
+    extension,
+    groups,
+    network,
+    placement,
+    pods,
+    storage,
+    versions,
+    workloads,
+)
 from .layout import NAME, Cells, Column, Layout, name
 
 
@@ -71,8 +85,18 @@ LAYOUTS: Final[dict[Kind, Layout]] = {
     kinds.LEASE: placement.LEASES,
     kinds.PRIORITY_CLASS: placement.PRIORITY_CLASSES,
     kinds.RUNTIME_CLASS: placement.RUNTIME_CLASSES,
-    kinds.RESOURCE_CLAIM: placement.RESOURCE_CLAIMS,
+    kinds.RESOURCE_CLAIM: devices.RESOURCE_CLAIMS,
     kinds.RESOURCE_CLAIM_TEMPLATE: placement.AGED,
-    kinds.RESOURCE_SLICE: placement.RESOURCE_SLICES,
+    kinds.RESOURCE_SLICE: devices.RESOURCE_SLICES,
     kinds.DEVICE_CLASS: placement.AGED,
+    kinds.DEVICE_TAINT_RULE: devices.DEVICE_TAINT_RULES,
+    kinds.RESOURCE_POOL_STATUS_REQUEST_V1ALPHA3: devices.RESOURCE_POOL_STATUS_REQUESTS,
+    kinds.LEASE_CANDIDATE_V1BETA1: placement.LEASE_CANDIDATES,
+    kinds.WORKLOAD_V1BETA1: placement.AGED,
+    kinds.POD_GROUP_V1BETA1: groups.POD_GROUPS,
+    kinds.COMPOSITE_POD_GROUP_V1ALPHA3: groups.COMPOSITE_POD_GROUPS,
+    kinds.STORAGE_VERSION: versions.STORAGE_VERSIONS,
+    kinds.STORAGE_VERSION_MIGRATION: versions.STORAGE_VERSION_MIGRATIONS,
+    kinds.EVICTION_REQUEST_V1ALPHA1: evictions.EVICTION_REQUESTS,
+    kinds.EVICTION_LIFECYCLE_V1ALPHA1: evictions.EVICTIONS,
 }
