@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from podling.api.types import core_v1
 from podling.client.informer import Informer
 
 from .reconcile import Key
@@ -18,7 +17,7 @@ from .reconcile import Key
 @dataclass(slots=True)
 class _Expected:
     revision: int = 0
-    leaving: dict[str, core_v1.Pod] = field(default_factory=dict)
+    leaving: dict[str, Any] = field(default_factory=dict)
 
 
 class Expectations:
@@ -28,16 +27,16 @@ class Expectations:
         self._pods = pods
         self._expected: dict[Key, _Expected] = {}
 
-    def created(self, key: Key, pod: core_v1.Pod) -> None:
+    def created(self, key: Key, pod: Any) -> None:
         """The server has said that this Pod exists."""
         expected = self._expected.setdefault(key, _Expected())
         expected.revision = max(expected.revision, int(pod.metadata.resource_version or 0))
 
-    def deleting(self, key: Key, pod: core_v1.Pod) -> None:
+    def deleting(self, key: Key, pod: Any) -> None:
         """This Pod is about to be deleted."""
         self._expected.setdefault(key, _Expected()).leaving[pod.metadata.uid or ""] = pod
 
-    def not_deleted(self, key: Key, pod: core_v1.Pod) -> None:
+    def not_deleted(self, key: Key, pod: Any) -> None:
         """The deletion failed."""
         if key in self._expected:
             self._expected[key].leaving.pop(pod.metadata.uid or "", None)
@@ -58,7 +57,7 @@ class Expectations:
         """The owner is gone."""
         self._expected.pop(key, None)
 
-    def _stays(self, pod: core_v1.Pod) -> bool:
+    def _stays(self, pod: Any) -> bool:
         shown = self._pods.get(pod.metadata.namespace or "", pod.metadata.name or "")
         return (
             shown is not None

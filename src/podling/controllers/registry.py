@@ -12,6 +12,7 @@ from . import (
     clusterroleaggregation,
     daemonset,
     deployment,
+    endpointslice,
     garbagecollector,
     job,
     namespace,
@@ -37,6 +38,7 @@ CONTROLLERS: Mapping[str, Build] = {
     daemonset.NAME: daemonset.controller,
     statefulset.NAME: statefulset.controller,
     job.NAME: job.controller,
+    endpointslice.NAME: endpointslice.controller,
     ttlafterfinished.NAME: ttlafterfinished.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }
