@@ -26,13 +26,14 @@ class Config:
     node_port_range               first and last port for NodePort Services, as upstream's default.
     advertise_address             what the `kubernetes` Service's endpoints point to; "" leaves them out.
     advertise_port                port of that address.
+    runtime_config                which alpha and beta versions are served too; `serving` says how to ask for them.
     version                       what `/version` says as gitVersion.
     max_body_bytes                larger bodies get 413; upstream's limit.
     max_in_flight                 requests served at once, reads and writes; more get 429.  Watches do not count.
     request_seconds               an ordinary request that takes longer gets 504; upstream's default.
     watch_seconds                 a watch without timeoutSeconds ends after between one and two times this.
     bookmark_seconds              how often an idle watch that asked for bookmarks gets one.
-    event_ttl_seconds             Events are deleted this long after their last occurrence.
+    event_ttl_seconds             Events are deleted this long after their last write; upstream's `--event-ttl`.
     service_account_token_seconds lifetime of the token in the projected volume that admission adds to Pods.
     default_toleration_seconds    how long a Pod stays on a node that is not ready or unreachable.
     """
@@ -49,6 +50,7 @@ class Config:
     node_port_range: tuple[int, int] = (30000, 32767)
     advertise_address: str = ""
     advertise_port: int = 6443
+    runtime_config: Mapping[str, str] = field(default_factory=dict)
     version: str = "v1.37.0"
     max_body_bytes: int = 3 * 1024 * 1024
     max_in_flight: int = 400

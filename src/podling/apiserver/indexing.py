@@ -6,7 +6,7 @@ servers on the same store have written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -27,11 +27,11 @@ class _Labelled(msgspec.Struct):
 _labelled = msgspec.json.Decoder(_Labelled)
 
 
-def collection_configs() -> list[CollectionConfig]:
-    """One collection for each place in the store where a served kind lies."""
+def collection_configs(served: Collection[Kind]) -> list[CollectionConfig]:
+    """One collection for each place in the store where a kind lies that is served, or that the server reads for itself."""
     found: dict[str, CollectionConfig] = {}
     for kind in kinds.ALL:
-        if kind.served_by_default and kind.is_stored and kind.prefix not in found:
+        if (kind.served_by_default or kind in served) and kind.is_stored and kind.prefix not in found:
             storage = kinds.storage_kind(kind)
             found[kind.prefix] = CollectionConfig(
                 prefix=storage.key_prefix(), index=index_of(storage), history=storage.history

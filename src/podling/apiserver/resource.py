@@ -6,6 +6,7 @@ bytes then go through `podling.api.convert` both ways.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 
 from podling.api import kinds
@@ -57,12 +58,12 @@ class Resource:
 class Resources:
     """Every resource this server serves, by group, version and plural."""
 
-    def __init__(self, collections: dict[str, Collection], addresses: Addresses) -> None:
+    def __init__(
+        self, served: Iterable[Kind], collections: dict[str, Collection], addresses: Addresses
+    ) -> None:
         self._rows: dict[tuple[str, str, str], Resource] = {}
         self._by_kind: dict[Kind, Resource] = {}
-        for kind in kinds.ALL:
-            if not kind.served_by_default:
-                continue
+        for kind in served:
             made = Resource(kind, kinds.storage_kind(kind), collections.get(kind.prefix), addresses)
             self._by_kind[kind] = made
             if kind.verbs:

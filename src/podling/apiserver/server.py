@@ -23,7 +23,7 @@ from podling.api.types import core_v1
 from podling.store.interface import Store
 from podling.store.watchcache import Selection, WatchCache
 
-from . import endpoints, indexing, startup
+from . import endpoints, indexing, serving, startup
 from .admission import PLUGINS, Admission
 from .auth import escalation
 from .auth.authenticate import Authenticator
@@ -109,7 +109,8 @@ class ApiServer(Service):
 
     def _assemble(self, clock: Clock, chance: random.Random, dial: NodeDialer) -> Services:
         config = self.config
-        configs = indexing.collection_configs()
+        self._served = serving.served(config.runtime_config)
+        configs = indexing.collection_configs(self._served)
         collections = {
             each.prefix.removeprefix("/registry/").rstrip("/"): self.cache.add(each) for each in configs
         }
@@ -142,7 +143,7 @@ class ApiServer(Service):
             level=Level(),
             cache=self.cache,
             world=world,
-            resources=Resources(collections, addresses),
+            resources=Resources(self._served, collections, addresses),
             authenticator=Authenticator(
                 tokens=tokens if config.service_account_key else None,
                 static_tokens=config.static_tokens,
@@ -159,12 +160,11 @@ class ApiServer(Service):
 
     def _endpoints(self) -> endpoints.Endpoints:
         config, services = self.config, self._services
-        served = [kind for kind in kinds.ALL if kind.served_by_default]
         return endpoints.made(
             config=config,
             level=services.level,
-            discovery=Discovery(served, address=f"{config.advertise_address}:{config.advertise_port}"),
-            openapi=OpenApi(served, level=services.level, version=config.version),
+            discovery=Discovery(self._served, address=f"{config.advertise_address}:{config.advertise_port}"),
+            openapi=OpenApi(self._served, level=services.level, version=config.version),
             health=self._health(),
             metrics=self.metrics,
             tokens=services.tokens,
