@@ -15,6 +15,10 @@ _USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 """As Kubernetes itself writes times; read in C."""
 _RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))")
 
+_TERM = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)", re.ASCII)
+_DURATION = re.compile(rf"(?:{_TERM.pattern})+", re.ASCII)
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
 
 def rfc3339(epoch: float) -> str:
     """`2024-05-01T12:00:00Z`; fractions of a second are cut off."""
@@ -56,6 +60,20 @@ def parse(text: str) -> float:
         offset = int(off_hour) * 3600 + int(off_minute) * 60
         seconds -= offset if sign == "+" else -offset
     return seconds
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a duration as Go writes them and upstream's flags take them: `1h`, `90s`, `1h30m0s`, `250ms`, `0`.
+
+    Raises ValueError.
+    """
+    sign = -1.0 if text.startswith("-") else 1.0
+    digits = text[1:] if text[:1] in ("-", "+") else text
+    if digits == "0":
+        return 0.0
+    if not _DURATION.fullmatch(digits):
+        raise ValueError(f"cannot read {text!r} as a duration: it must be like 90s or 1h30m")
+    return sign * sum(float(number) * _UNITS[unit] for number, unit in _TERM.findall(digits))
 
 
 def human_duration(seconds: float) -> str:

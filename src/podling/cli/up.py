@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +34,9 @@ def command(
     runtime: Annotated[
         str | None, typer.Option(help="oci, process, simulated or auto = the best that works here [auto].")
     ] = None,
+    event_ttl: Annotated[
+        str | None, typer.Option(help="How long Events are kept after their last write [1h].")
+    ] = None,
     kubeconfig: Annotated[
         Path | None, typer.Option(help="Write the context to this file only [KUBECONFIG, or ~/.kube/config].")
     ] = None,
@@ -45,7 +49,14 @@ def command(
     watch = screen.Stopwatch()
     layout = options.layout(name, data_dir)
     is_new = settings.load(layout) is None
-    config = _settle(layout, name, port, cluster_cidr, service_cidr, runtime)
+    given = {
+        "port": port,
+        "cluster_cidr": cluster_cidr,
+        "service_cidr": service_cidr,
+        "runtime": runtime,
+        "event_ttl": event_ttl,
+    }
+    config = _settle(layout, name, given)
     welcome = Welcome(layout, config, kubeconfig, switch, options.Speaker(name, data_dir))
     found = holder(layout)
     if found is not None and found.phase == "ready":
@@ -107,23 +118,17 @@ class Welcome:
         return self.kubeconfig
 
 
-def _settle(
-    layout: Layout,
-    name: str,
-    port: int | None,
-    cluster_cidr: str | None,
-    service_cidr: str | None,
-    runtime: str | None,
-) -> settings.ClusterConfig:
-    """The settings: those of the existing cluster with what the user changed, or new ones; saved."""
-    given = {"port": port, "cluster_cidr": cluster_cidr, "service_cidr": service_cidr, "runtime": runtime}
+def _settle(layout: Layout, name: str, given: Mapping[str, Any]) -> settings.ClusterConfig:
+    """The settings: those of the existing cluster with what was given (None: nothing), or new ones; saved."""
     known = settings.load(layout)
     if known is not None:
         config = known.amended(**given)
     else:
-        config = settings.ClusterConfig.new(name=name, port=port, runtime=runtime)
+        ranges = {field: given[field] for field in settings.FIXED}
+        others = {field: value for field, value in given.items() if field not in ranges}
+        config = settings.ClusterConfig.new(name=name, **others)
         taken = [*routes.taken(), *(one for other in _others(layout) for one in other.ranges)]
-        config = config.beside(taken, pods=cluster_cidr, services=service_cidr)
+        config = config.beside(taken, pods=ranges["cluster_cidr"], services=ranges["service_cidr"])
     if config != known:
         settings.save(layout, config)
     return config

@@ -151,6 +151,7 @@ class Cluster:
             service_cidr=self.config.service_cidr,
             advertise_address=self._node.address,
             advertise_port=self.config.last_port,
+            event_ttl_seconds=self.config.event_ttl_seconds,
         )
         self._server = ApiServer(
             config, store=self._store, clock=self._clock, random=self._chance, dial=self._dialer

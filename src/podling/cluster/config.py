@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from podling.api import times
+
 from .errors import BadConfig
 from .layout import Layout
 
@@ -40,6 +42,7 @@ class ClusterConfig:
     cluster_domain DNS suffix of the cluster.
     runtime        oci, process, simulated, or auto = the first that this machine allows.
     node_name      name of the node that lives in the main process; the cluster's own name unless set.
+    event_ttl      how long Events are kept after their last write, as Go writes durations; upstream's default.
     """
 
     name: str = DEFAULT_NAME
@@ -50,10 +53,15 @@ class ClusterConfig:
     cluster_domain: str = "cluster.local"
     runtime: str = "auto"
     node_name: str = ""
+    event_ttl: str = "1h"
 
     @property
     def node(self) -> str:
         return self.node_name or self.name
+
+    @property
+    def event_ttl_seconds(self) -> float:
+        return times.parse_duration(self.event_ttl)
 
     @property
     def context(self) -> str:
@@ -70,6 +78,7 @@ class ClusterConfig:
             raise BadConfig(f"cannot use --port {self.port}: it must be between 0 and 65535")
         if self.runtime not in ("auto", *RUNTIMES):
             raise BadConfig(f"cannot use --runtime {self.runtime!r}: it must be auto, {', '.join(RUNTIMES)}")
+        _check_event_ttl(self.event_ttl)
         pods = _network("--cluster-cidr", self.cluster_cidr, longest=24)
         services = _network("--service-cidr", self.service_cidr, longest=28)
         if pods.overlaps(services):
@@ -119,6 +128,15 @@ class ClusterConfig:
                     f"Pods carry its addresses; 'podling delete --name {self.name}' first"
                 )
         return dataclasses.replace(self, **given).validate()
+
+
+def _check_event_ttl(text: str) -> None:
+    try:
+        seconds = times.parse_duration(text)
+    except ValueError as error:
+        raise BadConfig(f"cannot use --event-ttl {text!r}: {error}") from error
+    if seconds < 1:
+        raise BadConfig(f"cannot use --event-ttl {text}: it must be a second or more")
 
 
 def _network(flag: str, text: str, *, longest: int) -> ipaddress.IPv4Network:

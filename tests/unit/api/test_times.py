@@ -67,3 +67,17 @@ MINUTE, HOUR, DAY, YEAR = 60, 3600, 86400, 365 * 86400
 )
 def test_durations_are_told_to_two_or_three_figures(seconds: float, text: str) -> None:
     assert times.human_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1h", 3600), ("1h0m0s", 3600), ("90s", 90), ("1.5h", 5400), ("250ms", 0.25), ("-2m", -120), ("0", 0)],
+)
+def test_durations_are_read_as_go_writes_them(text: str, seconds: float) -> None:
+    assert times.parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1", "h", "1 h", "1h ", "1d", "an hour", "--1h", "1h-2m"])
+def test_what_go_would_not_read_as_a_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="as a duration"):
+        times.parse_duration(text)

@@ -20,6 +20,8 @@ from podling.cluster.routes import routed
         ({"name": "../up"}, "--name"),
         ({"port": 70000}, "--port 70000"),
         ({"runtime": "docker"}, "--runtime 'docker'"),
+        ({"event_ttl": "an hour"}, "--event-ttl 'an hour': cannot read 'an hour' as a duration"),
+        ({"event_ttl": "10ms"}, "--event-ttl 10ms: it must be a second or more"),
         ({"cluster_cidr": "10.42.0.1/16"}, "--cluster-cidr '10.42.0.1/16': 10.42.0.1/16 has host bits set"),
         ({"cluster_cidr": "8.8.0.0/16"}, "must be a private range"),
         ({"cluster_cidr": "10.42.0.0/28"}, "prefix must be between /8 and /24"),
@@ -36,6 +38,12 @@ def test_ranges_cannot_change_under_running_pods() -> None:
     with pytest.raises(BadConfig, match="podling delete"):
         ClusterConfig().amended(cluster_cidr="10.60.0.0/16")
     assert ClusterConfig().amended(cluster_cidr="10.42.0.0/16", port=7000).port == 7000
+
+
+def test_events_are_kept_for_an_hour_or_as_long_as_was_said() -> None:
+    assert ClusterConfig().event_ttl_seconds == 3600
+    assert ClusterConfig.new(event_ttl="1h30m").event_ttl_seconds == 5400
+    assert ClusterConfig().amended(event_ttl="90s").event_ttl_seconds == 90
 
 
 def test_settings_survive_the_file_and_are_private(tmp_path: Path) -> None:
