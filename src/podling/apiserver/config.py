@@ -29,7 +29,8 @@ class Config:
     runtime_config                which alpha and beta versions are served too; `serving` says how to ask for them.
     version                       what `/version` says as gitVersion.
     max_body_bytes                larger bodies get 413; upstream's limit.
-    max_in_flight                 requests served at once, reads and writes; more get 429.  Watches do not count.
+    max_reads_in_flight           reads served at once; more get 429, 0: no limit.  Watches and sessions do not count.
+    max_writes_in_flight          the same for writes.
     request_seconds               an ordinary request that takes longer gets 504; upstream's default.
     watch_seconds                 a watch without timeoutSeconds ends after between one and two times this.
     bookmark_seconds              how often an idle watch that asked for bookmarks gets one.
@@ -53,7 +54,8 @@ class Config:
     runtime_config: Mapping[str, str] = field(default_factory=dict)
     version: str = "v1.37.0"
     max_body_bytes: int = 3 * 1024 * 1024
-    max_in_flight: int = 400
+    max_reads_in_flight: int = 400
+    max_writes_in_flight: int = 200
     request_seconds: float = 60
     watch_seconds: float = 1800
     bookmark_seconds: float = 60

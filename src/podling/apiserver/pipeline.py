@@ -13,22 +13,19 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
+from podling.aio.deadline import within
 from podling.api import errors
 
-from . import dispatch, render, routes
+from . import dispatch, limits, render, routes
 from .auth.impersonate import impersonated
 from .call import Services
 from .endpoints import Endpoints
 from .metrics import Metrics
-from .request import Request, RequestInfo, Response, UserInfo
+from .request import Request, Response, UserInfo
 
 access = logging.getLogger("podling.apiserver.access")
 log = logging.getLogger(__name__)
 
-READS = frozenset({"get", "list"})
-"""Answered from memory, without a deadline of their own: the one thing they may wait for is the store."""
-LONG_RUNNING_VERBS = frozenset({"watch", "proxy"})
-LONG_RUNNING_SUBRESOURCES = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 SLOW_SECONDS = 1.0
 """Requests that take longer are logged even when others are not."""
 
@@ -40,7 +37,9 @@ class Pipeline:
         self._services = services
         self._endpoints = endpoints
         self._metrics = metrics
-        self.in_flight = 0
+        config = services.config
+        self.reads = limits.Room("readOnly", config.max_reads_in_flight)
+        self.writes = limits.Room("mutating", config.max_writes_in_flight)
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -57,9 +56,7 @@ class Pipeline:
         except errors.ApiError as error:
             response = render.failure(request, error)
         except TimeoutError:
-            seconds = self._services.config.request_seconds
-            why = f"request did not complete within requested timeout - context deadline exceeded ({seconds:.0f}s)"
-            response = render.failure(request, errors.Timeout(why))
+            response = render.failure(request, limits.timed_out(request.info))
         except Exception as error:  # the outermost boundary: nothing above could answer
             log.exception("%s %s failed", request.method, request.path, exc_info=error)
             response = render.failure(request, errors.InternalError(f"{type(error).__name__}: {error}"))
@@ -67,26 +64,27 @@ class Pipeline:
         return response
 
     async def _serve(self, request: Request) -> Response:
+        config = self._services.config
         request.info = info = routes.resolve(request.method, request.path, request.query)
+        is_long_running = limits.is_long_running(info)
+        seconds = 0.0 if is_long_running else limits.seconds_for(request.query, config.request_seconds)
         authorizer = self._services.authorizer
         if request.user is None:
             request.user = self._services.authenticator.authenticate(request)
         if _impersonates(request):
             request.user = impersonated(request.user, _lower(request.headers), authorizer.check)
-        if _is_long_running(info):
+        if is_long_running:
             return await self._authorized(request, request.user)
-        if self.in_flight >= self._services.config.max_in_flight:
-            raise errors.TooManyRequests("Too many requests, please try again later.")
-        self.in_flight += 1
+        room = self.reads if info.verb in limits.READ_VERBS else self.writes
+        if not room.admits(request.user):
+            return limits.too_many()
+        room.enter(asyncio.get_running_loop().time())
         self._idle.clear()
         try:
-            if info.verb in READS:
-                return await self._authorized(request, request.user)
-            async with asyncio.timeout(self._services.config.request_seconds):
-                return await self._authorized(request, request.user)
+            return await within(seconds, self._authorized(request, request.user))
         finally:
-            self.in_flight -= 1
-            if not self.in_flight:
+            room.leave()
+            if not self.reads.count and not self.writes.count:
                 self._idle.set()
 
     async def _authorized(self, request: Request, user: UserInfo) -> Response:
@@ -148,10 +146,6 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
             value = value.encode(errors="surrogateescape").decode(errors="replace")
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
-
-
-def _is_long_running(info: RequestInfo) -> bool:
-    return info.verb in LONG_RUNNING_VERBS or info.subresource in LONG_RUNNING_SUBRESOURCES
 
 
 def _warning(text: str) -> str:

@@ -69,7 +69,9 @@ class ApiServer(Service):
         self._services = self._assemble(clock, random, dial)
         self._pipeline = Pipeline(self._services, endpoints=self._endpoints(), metrics=self.metrics)
         self._listener: Listener | None = None
-        self.metrics.gauges["apiserver_current_inflight_requests"] = lambda: self._pipeline.in_flight
+        self.metrics.gauges["apiserver_current_inflight_requests"] = lambda: (
+            self._pipeline.reads.count + self._pipeline.writes.count
+        )
 
     async def handle(self, request: Request) -> Response:
         """Serve one request; `request.user` set skips authentication and nothing else."""

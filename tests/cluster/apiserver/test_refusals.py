@@ -187,12 +187,3 @@ async def test_an_unforeseen_failure_is_500_and_logged(api, monkeypatch, caplog)
     assert answer.status == 500
     assert answer.message == "Internal error occurred: ZeroDivisionError: oh"
     assert "GET /api/v1/namespaces/default/configmaps failed" in caplog.text
-
-
-async def test_more_requests_than_the_server_bears_are_429(world):
-    async with world(max_in_flight=2) as api:
-        api.server._pipeline.in_flight = 2
-        answer = await api.get(CONFIGS)
-        api.server._pipeline.in_flight = 0
-    assert answer.status == 429
-    assert answer.headers["Retry-After"] == "1"

@@ -7,6 +7,9 @@ selectors is ADDED or DELETED to this watcher whatever happened to it.
 What is pending for a watcher goes out in one piece: the loop turn that commits ten changes causes one write to each
 watcher, not ten.  Watchers that ask for the same in the same form share the bytes.
 
+A watch from a revision that is still to come begins at once and is silent until then, as upstream's; only the present
+objects of such a state (`sendInitialEvents`) are refused when it does not come soon.
+
 A watch that cannot go on says why in a last event of type ERROR: 410 when the past it needs is gone.
 """
 
@@ -21,7 +24,7 @@ from podling.apiserver.call import Call
 from podling.apiserver.options import ListOptions, list_options
 from podling.apiserver.request import Response
 from podling.store.interface import Closed, Compacted, FutureRevision, Lagging, StoreError
-from podling.store.watchcache import Batch, Entry, Selection, Subscription
+from podling.store.watchcache import Batch, Entry, Selection
 
 from . import frames
 
@@ -78,7 +81,10 @@ async def _events(
     patience = call.services.config.bookmark_seconds
     try:
         since, is_initial = await _beginning(call, options)
-        with _subscribe(call, selected, since) as subscription:
+        if since > call.services.cache.revision:
+            yield b""
+            await call.services.cache.wait_revision(since, seconds=max(0, deadline - loop.time()))
+        with call.resource.collection.subscribe(selected, since=since) as subscription:
             present = call.resource.collection.select(selected) if is_initial else []
             for portion in _portions(present):
                 yield framer.present(portion)
@@ -98,7 +104,7 @@ async def _events(
         yield frames.error(error)
     except (Compacted, Lagging) as error:
         yield frames.error(errors.Expired(str(error)))
-    except Closed:
+    except (Closed, FutureRevision):
         return
     except StoreError as error:
         yield frames.error(errors.InternalError(str(error)))
@@ -116,16 +122,10 @@ async def _beginning(call: Call, options: ListOptions) -> tuple[int, bool]:
     version = options.resource_version
     fresh = version in ("", "0")
     is_initial = fresh if options.initial_events is None else options.initial_events
+    if not (is_initial or fresh):
+        return revisions.parse(version), False
     await revisions.reached(call, version)
-    return call.resource.collection.revision if is_initial or fresh else revisions.parse(version), is_initial
-
-
-def _subscribe(call: Call, selected: Selection, since: int) -> Subscription:
-    collection = call.resource.collection
-    try:
-        return collection.subscribe(selected, since=since)
-    except FutureRevision as error:
-        raise errors.TooLargeResourceVersion(since, collection.revision) from error
+    return call.resource.collection.revision, is_initial
 
 
 def _portions(present: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

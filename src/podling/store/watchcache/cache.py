@@ -120,22 +120,26 @@ class WatchCache(Service):
         return self.revision
 
     async def wait_revision(self, revision: int, *, seconds: float | None = None) -> None:
-        """Wait until the cache is at `revision` or later. Raises FutureRevision after `seconds`."""
+        """Wait until the cache is at `revision` or later. Raises FutureRevision after `seconds`, Closed when it ends."""
         if self.revision >= revision:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiter_count += 1
         heapq.heappush(self._waiters, (revision, self._waiter_count, waiter))
-        if seconds is None:
-            await waiter
-            return
         try:
+            if seconds is None:
+                await waiter
+                return
             async with asyncio.timeout(seconds):
                 await waiter
         except TimeoutError as error:
             raise FutureRevision(
                 f"cannot wait for revision {revision}: the newest is {self.revision}"
             ) from error
+        finally:
+            if waiter.cancelled():
+                self._waiters = [one for one in self._waiters if one[2] is not waiter]
+                heapq.heapify(self._waiters)
 
     # Life
 
@@ -152,7 +156,8 @@ class WatchCache(Service):
         for collection in self._collections.values():
             collection.end(Closed("cannot go on watching: the server is stopping"))
         for _, _, waiter in self._waiters:
-            waiter.cancel()
+            if not waiter.done():
+                waiter.set_exception(Closed("cannot go on waiting: the server is stopping"))
         self._waiters.clear()
 
     async def _follow(self, loaded: asyncio.Event) -> None:
