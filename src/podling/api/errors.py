@@ -245,7 +245,7 @@ class TooManyRequests(ApiError):
     reason = "TooManyRequests"
 
     def __init__(self, message: str, *, retry_after_seconds: int = 1) -> None:
-        super().__init__(message, details=StatusDetails(retry_after_seconds=retry_after_seconds))
+        super().__init__(message, details=StatusDetails(retry_after_seconds=retry_after_seconds or None))
 
 
 class InternalError(ApiError):

@@ -22,6 +22,7 @@ _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 _HEADER = "[-A-Za-z0-9]+"
 _C_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 _PERCENT = "[0-9]+%"
+_REASON = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
 _WILDCARD = rf"\*\.{_SUBDOMAIN}"
 
 _LABEL_RE = re.compile(_LABEL)
@@ -33,6 +34,7 @@ _CONFIG_KEY_RE = re.compile(_CONFIG_KEY)
 _HEADER_RE = re.compile(_HEADER)
 _C_IDENTIFIER_RE = re.compile(_C_IDENTIFIER)
 _PERCENT_RE = re.compile(_PERCENT)
+_REASON_RE = re.compile(_REASON)
 _WILDCARD_RE = re.compile(_WILDCARD)
 _PORT_NAME_RE = re.compile("[-a-z0-9]+")
 
@@ -206,6 +208,18 @@ def percent(value: str) -> list[str]:
         return []
     words = "a valid percent string must be a numeric string followed by an ending '%'"
     return [_mismatch(words, _PERCENT, "1%", "93%")]
+
+
+def condition_reason(value: str) -> list[str]:
+    """A condition's reason, in the words of apimachinery/pkg/apis/meta/v1/validation."""
+    if _REASON_RE.fullmatch(value):
+        return []
+    words = (
+        "a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric "
+        "characters or '_,:', and must end with an alphanumeric character or '_'"
+    )
+    examples = ("my_name", "MY_NAME", "MyName", "ReasonA,ReasonB", "ReasonA:ReasonB")
+    return [_mismatch(words, _REASON, *examples)]
 
 
 def _anything(value: str) -> list[str]:

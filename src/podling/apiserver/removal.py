@@ -43,7 +43,7 @@ async def _attempt(call: Call, name: str, options: meta_v1.DeleteOptions) -> Rem
     """Once from reading to committing; raises Mismatch when somebody else was faster."""
     entry, dry_run = call.stored(name), bool(options.dry_run)
     obj = codec.decode(call.resource.storage, entry.value)
-    _check_preconditions(call, obj, options)
+    check_preconditions(call, obj, options.preconditions)
     review = call.review(Operation.DELETE, name=name, old=obj, is_dry_run=dry_run)
     await call.services.admission.admit(review)
     return await _mark_or_remove(call, entry, obj, options, dry_run=dry_run)
@@ -130,8 +130,8 @@ def _with_propagation(finalizers: list[str], options: meta_v1.DeleteOptions, *, 
     return kept + {"Orphan": [ORPHAN], "Foreground": [FOREGROUND]}.get(policy, [])
 
 
-def _check_preconditions(call: Call, obj: Object, options: meta_v1.DeleteOptions) -> None:
-    wanted = options.preconditions
+def check_preconditions(call: Call, obj: Object, wanted: meta_v1.Preconditions | None) -> None:
+    """Refuse to touch another object, or another state of it, than the client has named: Conflict."""
     if wanted is None:
         return
     meta = obj.metadata

@@ -12,6 +12,7 @@ from . import (
     clusterroleaggregation,
     daemonset,
     deployment,
+    disruption,
     endpointslice,
     garbagecollector,
     job,
@@ -39,6 +40,7 @@ CONTROLLERS: Mapping[str, Build] = {
     statefulset.NAME: statefulset.controller,
     job.NAME: job.controller,
     endpointslice.NAME: endpointslice.controller,
+    disruption.NAME: disruption.controller,
     ttlafterfinished.NAME: ttlafterfinished.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }

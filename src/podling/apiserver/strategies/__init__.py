@@ -27,6 +27,7 @@ _MODULES = {
     "core_v1:Service": "service",
     "core_v1:ServiceAccount": "returned",
     "events_v1:Event": "event",
+    "policy_v1:PodDisruptionBudget": "pod_disruption_budget",
 }
 
 

@@ -36,6 +36,7 @@ _MODULES = {
     "core_v1:Pod": "pod",
     "core_v1:Secret": "secret",
     "core_v1:Service": "service",
+    "policy_v1:PodDisruptionBudget": "pod_disruption_budget",
     "rbac_v1:ClusterRole": "cluster_role",
     "rbac_v1:ClusterRoleBinding": "cluster_role_binding",
     "rbac_v1:Role": "role",
