@@ -13,6 +13,8 @@ SCHEDULER = UserInfo("system:kube-scheduler", groups=(AUTHENTICATED,))
 
 _ACCOUNTS = {
     "daemonset-controller": "daemon-set-controller",
+    "endpoints-controller": "endpoint-controller",
+    "endpointslice-mirroring-controller": "endpointslicemirroring-controller",
     "garbage-collector-controller": "generic-garbage-collector",
     "pod-garbage-collector-controller": "pod-garbage-collector",
     "replicationcontroller-controller": "replication-controller",

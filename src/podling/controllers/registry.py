@@ -12,8 +12,9 @@ from . import (
     clusterroleaggregation,
     daemonset,
     deployment,
-    disruption,
+    endpoints,
     endpointslice,
+    endpointslicemirroring,
     garbagecollector,
     job,
     namespace,
@@ -39,8 +40,9 @@ CONTROLLERS: Mapping[str, Build] = {
     daemonset.NAME: daemonset.controller,
     statefulset.NAME: statefulset.controller,
     job.NAME: job.controller,
+    endpoints.NAME: endpoints.controller,
     endpointslice.NAME: endpointslice.controller,
-    disruption.NAME: disruption.controller,
+    endpointslicemirroring.NAME: endpointslicemirroring.controller,
     ttlafterfinished.NAME: ttlafterfinished.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }

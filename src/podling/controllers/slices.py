@@ -102,6 +102,7 @@ class Writes:
             self.delete.remove(doomed)
             reused = codec.struct_clone(doomed)
             reused.metadata.labels = fresh.metadata.labels
+            reused.metadata.annotations = fresh.metadata.annotations
             reused.endpoints, reused.ports = fresh.endpoints, fresh.ports
             self.update.append(reused)
 
