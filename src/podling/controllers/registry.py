@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from . import (
     clusterroleaggregation,
+    cronjob,
     daemonset,
     deployment,
     endpoints,
@@ -40,6 +41,7 @@ CONTROLLERS: Mapping[str, Build] = {
     daemonset.NAME: daemonset.controller,
     statefulset.NAME: statefulset.controller,
     job.NAME: job.controller,
+    cronjob.NAME: cronjob.controller,
     endpoints.NAME: endpoints.controller,
     endpointslice.NAME: endpointslice.controller,
     endpointslicemirroring.NAME: endpointslicemirroring.controller,

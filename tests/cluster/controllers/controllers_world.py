@@ -53,6 +53,7 @@ SEEN = (
     apps_v1.StatefulSet,
     core_v1.ReplicationController,
     batch_v1.Job,
+    batch_v1.CronJob,
     core_v1.ConfigMap,
 )
 
@@ -90,9 +91,9 @@ def signing_key():
 class ControllersWorld:
     """`with_agent=False`: Pods are created and scheduled, but nobody runs them."""
 
-    def __init__(self, folder, *, with_agent=True, nodes=(NODE,), rows=CONTROLLERS, pulls=None):
+    def __init__(self, folder, *, with_agent=True, nodes=(NODE,), rows=CONTROLLERS, pulls=None, epoch=EPOCH):
         self.folder, self.nodes, self.rows = folder, nodes if with_agent else (), rows
-        self.clock = LoopClock(EPOCH)
+        self.clock = LoopClock(epoch)
         self.images = SimulatedImages(pulls)
         self._stack = AsyncExitStack()
         self._changed = asyncio.Event()
