@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -25,14 +25,14 @@ from podling.client.errors import ClientError
 from podling.client.events import EventRecorder
 from podling.client.informers import Informers
 from podling.network.host import Host
-from podling.runtime.interface import Images, Runtime, RuntimeInfo
+from podling.runtime.interface import ContainerState, Images, Runtime, RuntimeInfo
 
 from . import machine
 from .config import AgentConfig
 from .hooks import Hooks
 from .imagepull.puller import ImagePuller
 from .kit import Kit, NodeFacts
-from .logs.rotate import LogRotation
+from .logs.rotate import LogRotation, RunningLog
 from .node.registration import NodeObject
 from .observed import Observed
 from .paths import Paths
@@ -159,7 +159,16 @@ class Agent(Service):
             kit.tell_node(node.node, "Warning", "NotIsolated", f"Containers share with the machine: {shared}")
         await node.write()
         self.tasks.start(node.run(self.tasks), name="node")
-        self.tasks.start(LogRotation(kit).run(), name="log rotation")
+        self.tasks.start(self._log_rotation(kit).run(), name="log rotation")
+
+    def _log_rotation(self, kit: Kit) -> LogRotation:
+        return LogRotation(
+            lambda: _running_logs(kit),
+            kit.runtime.reopen_log,
+            clock=kit.clock,
+            max_bytes=kit.config.log_bytes,
+            max_files=kit.config.log_files,
+        )
 
     async def _drain(self) -> None:
         if self._node is not None:
@@ -267,3 +276,13 @@ def _resolv_conf() -> str:
         if any(not server.startswith("127.") and server != "::1" for server in servers):
             return found
     return text
+
+
+def _running_logs(kit: Kit) -> Iterator[RunningLog]:
+    for uid in kit.observed.pods():
+        folders = {sandbox.id: sandbox for sandbox in kit.observed.sandboxes(uid)}
+        for container in kit.observed.containers(uid):
+            sandbox = folders.get(container.sandbox_id)
+            if container.state is ContainerState.RUNNING and sandbox is not None and container.log_path:
+                folder = kit.paths.all_logs / f"{sandbox.namespace}_{sandbox.name}_{sandbox.uid}"
+                yield RunningLog(container.id, folder / container.log_path)

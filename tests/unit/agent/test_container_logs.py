@@ -10,7 +10,10 @@ import pytest
 
 from podling.agent.logs import cri
 from podling.agent.logs.reader import LogOptions, read
-from podling.agent.logs.rotate import _tidy
+from podling.agent.logs.rotate import INTERVAL_SECONDS, LogRotation, RunningLog, _tidy
+from podling.aio.clock import LoopClock
+from podling.runtime.interface import Unavailable
+from podling.testing.virtualtime import virtual
 
 
 def line(text: str, second: int = 0, stream: str = "stdout", tag: str = "F") -> str:
@@ -135,3 +138,52 @@ def test_rotated_logs_are_packed_and_the_oldest_go(tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"0.log.2024050{n}-000000.gz" for n in (3, 4, 5)
     ]
+
+
+class _Writer:
+    """A container that writes to ``path`` and goes on in a new file when told; ``deaf`` ones cannot be reached."""
+
+    def __init__(self, path: Path, *, deaf: bool = False) -> None:
+        self.log = RunningLog(path.parent.name, path)
+        self.deaf = deaf
+        path.parent.mkdir()
+        path.write_text("x" * 100)
+
+    async def reopen(self) -> None:
+        if self.deaf:
+            raise Unavailable("cannot reach the runtime: it is away")
+        self.log.path.touch()
+
+
+async def _rotated_once(*writers: _Writer) -> None:
+    by_id = {writer.log.container_id: writer for writer in writers}
+    rotation = LogRotation(
+        lambda: [writer.log for writer in writers],
+        lambda container_id: by_id[container_id].reopen(),
+        clock=LoopClock(),
+        max_bytes=10,
+        max_files=5,
+    )
+    task = asyncio.ensure_future(rotation.run())
+    await asyncio.sleep(INTERVAL_SECONDS * 1.5)
+    assert not task.done()
+    task.cancel()
+
+
+@virtual
+async def test_log_past_its_size_is_put_aside(tmp_path: Path):
+    writer = _Writer(tmp_path / "a" / "0.log")
+    await _rotated_once(writer)
+    assert sorted(path.stat().st_size for path in writer.log.path.parent.iterdir()) == [0, 100]
+
+
+@virtual
+async def test_log_that_cannot_be_rotated_stays_whole_and_holds_up_no_other(tmp_path: Path):
+    deaf = _Writer(tmp_path / "deaf" / "0.log", deaf=True)
+    blocked = _Writer(tmp_path / "blocked" / "0.log")
+    (tmp_path / "blocked" / "0.log.19700101-000010").mkdir()
+    sound = _Writer(tmp_path / "sound" / "0.log")
+    await _rotated_once(deaf, blocked, sound)
+    assert [path.name for path in deaf.log.path.parent.iterdir()] == ["0.log"]
+    assert blocked.log.path.stat().st_size == 100
+    assert sound.log.path.stat().st_size == 0

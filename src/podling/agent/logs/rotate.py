@@ -10,56 +10,73 @@ import asyncio
 import gzip
 import logging
 import shutil
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
+from podling.aio.clock import Clock
 from podling.api import times
-from podling.runtime.interface import ContainerState, RuntimeFault
-
-if TYPE_CHECKING:
-    from podling.agent.kit import Kit
+from podling.runtime.interface import RuntimeFault
 
 log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 10.0
 
 
+class RunningLog(NamedTuple):
+    """The log that a running container writes."""
+
+    container_id: str
+    path: Path
+
+
 class LogRotation:
-    def __init__(self, kit: Kit) -> None:
-        self._kit = kit
+    """Looks at the logs of all ``running`` containers; ``reopen`` makes the runtime go on in a new file.
+
+    A log is put aside past ``max_bytes``; ``max_files`` of it are kept, the current one included. A log that cannot be rotated
+    (a full disk, a file that is gone) is told and tried again the next time; the others go on.
+    """
+
+    def __init__(
+        self,
+        running: Callable[[], Iterable[RunningLog]],
+        reopen: Callable[[str], Awaitable[None]],
+        *,
+        clock: Clock,
+        max_bytes: int,
+        max_files: int,
+    ) -> None:
+        self._running = running
+        self._reopen = reopen
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._max_files = max_files
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(INTERVAL_SECONDS)
-            for uid in [*self._kit.observed.pods()]:
-                await self._look_at(uid)
+            for one in list(self._running()):
+                if _size(one.path) > self._max_bytes:
+                    await self._rotate(one)
 
-    async def _look_at(self, uid: str) -> None:
-        kit = self._kit
-        folders = {sandbox.id: sandbox for sandbox in kit.observed.sandboxes(uid)}
-        for container in kit.observed.containers(uid):
-            sandbox = folders.get(container.sandbox_id)
-            if container.state is not ContainerState.RUNNING or sandbox is None or not container.log_path:
-                continue
-            folder = kit.paths.all_logs / f"{sandbox.namespace}_{sandbox.name}_{sandbox.uid}"
-            path = folder / container.log_path
-            if _size(path) > kit.config.log_bytes:
-                await self._rotate(path, container.id)
-
-    async def _rotate(self, path: Path, container_id: str) -> None:
-        stamp = times.rfc3339(self._kit.clock.now()).translate(str.maketrans("T", "-", "-:Z"))
-        aside = path.with_name(f"{path.name}.{stamp}")
-        before = _rotated(path)
-        path.rename(aside)
+    async def _rotate(self, one: RunningLog) -> None:
+        stamp = times.rfc3339(self._clock.now()).translate(str.maketrans("T", "-", "-:Z"))
+        aside = one.path.with_name(f"{one.path.name}.{stamp}")
+        before = _rotated(one.path)
         try:
-            await self._kit.runtime.reopen_log(container_id)
-        except RuntimeFault as fault:
-            log.warning("cannot reopen the log of container %s: %s", container_id, fault)
-            if not path.exists():
-                aside.rename(path)
-            return
-        keep = max(0, self._kit.config.log_files - 2)
-        await asyncio.to_thread(_tidy, before, keep)
+            one.path.rename(aside)
+            await self._reopen_or_put_back(one, aside)
+            await asyncio.to_thread(_tidy, before, max(0, self._max_files - 2))
+        except (OSError, RuntimeFault) as fault:
+            log.warning("cannot rotate the log of container %s: %s", one.container_id, fault)
+
+    async def _reopen_or_put_back(self, one: RunningLog, aside: Path) -> None:
+        try:
+            await self._reopen(one.container_id)
+        except RuntimeFault:
+            if not one.path.exists():
+                aside.rename(one.path)
+            raise
 
 
 def _tidy(files: list[Path], keep: int) -> None:
