@@ -13,6 +13,7 @@ from . import (
     cronjob,
     daemonset,
     deployment,
+    disruption,
     endpoints,
     endpointslice,
     endpointslicemirroring,
@@ -25,6 +26,7 @@ from . import (
     rootca,
     serviceaccount,
     statefulset,
+    tainteviction,
     ttlafterfinished,
 )
 from .loop import Build
@@ -45,6 +47,8 @@ CONTROLLERS: Mapping[str, Build] = {
     endpoints.NAME: endpoints.controller,
     endpointslice.NAME: endpointslice.controller,
     endpointslicemirroring.NAME: endpointslicemirroring.controller,
+    tainteviction.NAME: tainteviction.controller,
+    disruption.NAME: disruption.controller,
     ttlafterfinished.NAME: ttlafterfinished.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }

@@ -169,6 +169,11 @@ _RULES: dict[str, tuple[rbac_v1.PolicyRule, ...]] = {
         rule("create delete get list patch update watch", "apps", "controllerrevisions"),
         rule("create delete get list patch update watch", "core", "persistentvolumeclaims"),
     ),
+    "taint-eviction-controller": (
+        rule("delete get list watch", "core", "pods"),
+        rule("patch update", "core", "pods/status"),
+        rule(READ, "core", "nodes"),
+    ),
     "ttl-after-finished-controller": (rule("delete get list watch", "batch", "jobs"),),
     "ttl-controller": (rule("list patch update watch", "core", "nodes"),),
     "validatingadmissionpolicy-status-controller": (
