@@ -80,6 +80,8 @@ class SqliteStore:
         self._flying: _Batch | None = None
         self._scheduled = False
         self._sweeping = False
+        self._tidying = False
+        self._is_shrinking = False
         self._log_bytes = 0
         self._commit_count = 0
 
@@ -270,18 +272,24 @@ class SqliteStore:
     def _housekeep(self, *, waiting: bool) -> None:
         """Give the worker what is due; later when writers wait, but never too late."""
         settings = self._settings
-        if self._log_bytes > (settings.tidy_hard_bytes if waiting else settings.tidy_bytes):
+        is_due = self._log_bytes > (settings.tidy_hard_bytes if waiting else settings.tidy_bytes)
+        if is_due or (self._is_shrinking and not waiting):
             self._tidy()
         self._sweep(_SWEEP_HARD if waiting else _SWEEP_FROM)
 
     def _tidy(self) -> None:
-        if self._database is not None:
+        if self._database is not None and not self._tidying:
+            self._tidying = True
             self._log_bytes = 0
             self._worker.submit(self._database.tidy, self._tidied)
 
-    def _tidied(self, _: None, error: BaseException | None) -> None:
+    def _tidied(self, has_more: bool | None, error: BaseException | None) -> None:
+        self._tidying = False
+        self._is_shrinking = bool(has_more)
         if error is not None:
             log.error("%s", error, exc_info=error)
+        elif has_more:
+            self._housekeep(waiting=self._flying is not None)
 
     def _sweep(self, worthwhile: int) -> None:
         if self._sweeping or self._database is None or self._ledger.garbage() < worthwhile:
