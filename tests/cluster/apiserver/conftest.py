@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import kubectl_world
 import pytest
 from aiohttp import web
 
@@ -314,7 +315,13 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> pki.Pki:
 
 
 @pytest.fixture
-async def secured(clock: Watch, authority: pki.Pki) -> AsyncIterator[Secured]:
+def settings() -> dict[str, Any]:
+    """What the server behind TLS has in its configuration besides; for tests to override."""
+    return {}
+
+
+@pytest.fixture
+async def secured(clock: Watch, authority: pki.Pki, settings: dict[str, Any]) -> AsyncIterator[Secured]:
     ca = authority.ca_file.read_bytes()
     ali = UserInfo("ali", groups=("system:masters",))
     async with started(
@@ -323,6 +330,7 @@ async def secured(clock: Watch, authority: pki.Pki) -> AsyncIterator[Secured]:
         cluster_ca=ca,
         static_tokens={"sesame": ali},
         service_account_key=authority.signing_key_file.read_bytes(),
+        **settings,
     ) as api:
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
@@ -331,6 +339,12 @@ async def secured(clock: Watch, authority: pki.Pki) -> AsyncIterator[Secured]:
         )
         await api.server.listen(listening, server_context(files, client_ca=ca))
         yield Secured(api.server, listening.getsockname()[1], authority)
+
+
+@pytest.fixture
+def kubectl(secured: Secured, tmp_path: Path) -> kubectl_world.Kubectl:
+    """The newest kubectl, as an administrator of a server behind TLS."""
+    return kubectl_world.configured(secured, tmp_path)
 
 
 @pytest.fixture

@@ -8,6 +8,13 @@ from podling.api.kinds import Kind
 
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+FIELDS_V1 = "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1"
+RAW_EXTENSION = "io.k8s.apimachinery.pkg.runtime.RawExtension"
+_EXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
+JSON = f"{_EXTENSIONS}JSON"
+PROPS_OR_ARRAY = f"{_EXTENSIONS}JSONSchemaPropsOrArray"
+PROPS_OR_BOOL = f"{_EXTENSIONS}JSONSchemaPropsOrBool"
+PROPS_OR_STRINGS = f"{_EXTENSIONS}JSONSchemaPropsOrStringArray"
 PATCH = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch"
 
 _HOMES = {

@@ -24,7 +24,20 @@ _SHARED: dict[str, Json] = {
     naming.QUANTITY: {"oneOf": [{"type": "string"}, {"type": "number"}]},
     naming.INT_OR_STRING: {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]},
     naming.PATCH: {"type": "object"},
+    naming.FIELDS_V1: {"type": "object"},
+    naming.RAW_EXTENSION: {"type": "object"},
+    naming.JSON: {},
+    naming.PROPS_OR_ARRAY: {},
+    naming.PROPS_OR_BOOL: {},
+    naming.PROPS_OR_STRINGS: {},
 }
+_PROPS = {
+    "additionalItems": naming.PROPS_OR_BOOL,
+    "additionalProperties": naming.PROPS_OR_BOOL,
+    "dependencies": naming.PROPS_OR_STRINGS,
+    "items": naming.PROPS_OR_ARRAY,
+}
+"""What the fields of JSONSchemaProps hold that may be one of several things."""
 _SHARED_SCALARS = {"quantity": naming.QUANTITY, "int-or-string": naming.INT_OR_STRING}
 _SCALARS: dict[str, Json] = {
     "string": {"type": "string"},
@@ -46,12 +59,12 @@ class Components:
         prefix: str = "#/components/schemas/",
         shared: dict[str, Json] | None = None,
     ) -> None:
-        """`prefix` is where references point; `shared` how the types are written that stand for several JSON types."""
+        """`prefix` is where references point; `shared` how types are written otherwise that stand for several JSON types."""
         self.definitions: dict[str, Json] = {}
         self._level = level
         self._descriptions = descriptions
         self._prefix = prefix
-        self._shared = _SHARED if shared is None else shared
+        self._shared = {**_SHARED, **(shared or {})}
         self._waiting: list[Callable[[], None]] = []
 
     def reference(self, struct: type[Any], *kinds: GroupVersionKind) -> Json:
@@ -84,7 +97,9 @@ class Components:
 
     def _common(self, name: str) -> Json:
         if name not in self.definitions:
-            self.definitions[name] = self._shared[name]
+            description = self._descriptions.of(name)
+            told = {"description": description} if description else {}
+            self.definitions[name] = {**told, **self._shared[name]}
         return {"$ref": self._prefix + name}
 
     def _definition(self, name: str, record: Record) -> Json:
@@ -101,7 +116,8 @@ class Components:
         return found
 
     def _field(self, owner: str, field: Field) -> Json:
-        found = dict(self._node(field.schema))
+        free = _free(owner, field)
+        found = dict(self._node(field.schema, self._common(free) if free else None))
         description = self._descriptions.of(owner, field.name)
         extensions = _merging(field)
         if (description or extensions) and "$ref" in found:
@@ -110,20 +126,21 @@ class Components:
             found["description"] = description
         return {**found, **extensions}
 
-    def _node(self, node: Schema) -> Json:
+    def _node(self, node: Schema, free: Json | None = None) -> Json:
+        """How a value is written; `free` is what stands for parts of it that nothing more is known of."""
         match node:
             case Scalar():
                 return self._scalar(node)
             case ListOf():
-                return {"type": "array", "items": self._node(node.item)}
+                return {"type": "array", "items": self._node(node.item, free)}
             case MapOf():
-                return {"type": "object", "additionalProperties": self._node(node.value)}
+                return {"type": "object", "additionalProperties": self._node(node.value, free)}
             case Record():
                 return self._record(node)
             case OneOf():
-                return {"oneOf": [self._node(option) for option in node.options]}
+                return free or {"oneOf": [self._node(option) for option in node.options]}
             case Anything():
-                return {"type": "object"}
+                return free or {"type": "object"}
 
     def _scalar(self, node: Scalar) -> Json:
         shared = _SHARED_SCALARS.get(node.kind)
@@ -131,6 +148,18 @@ class Components:
             return self._common(shared)
         found = _SCALARS[node.kind]
         return {**found, "format": _FORMATS.get(node.format, node.format)} if node.format else found
+
+
+def _free(owner: str, field: Field) -> str:
+    """The official name of what a field holds that has no type of its own; "" for all other fields."""
+    node = field.schema
+    while isinstance(node, ListOf | MapOf):
+        node = node.item if isinstance(node, ListOf) else node.value
+    if not isinstance(node, Anything | OneOf):
+        return ""
+    if owner.endswith(".JSONSchemaProps"):
+        return _PROPS.get(field.name, naming.JSON)
+    return naming.FIELDS_V1 if field.name == "fieldsV1" else naming.RAW_EXTENSION
 
 
 def _merging(field: Field) -> Json:

@@ -19,7 +19,6 @@ _PREFIX = "#/definitions/"
 _SHARED: dict[str, Json] = {
     naming.QUANTITY: {"type": "string"},
     naming.INT_OR_STRING: {"type": "string", "format": "int-or-string"},
-    naming.PATCH: {"type": "object"},
 }
 _METHODS = frozenset(("get", "put", "post", "delete", "options", "head", "patch"))
 
