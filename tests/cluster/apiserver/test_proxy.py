@@ -7,6 +7,7 @@ handle seven HTTP methods; GET/HEAD redirect to slash" (v1.24); test/e2e/network
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import ssl
 
@@ -17,6 +18,7 @@ from aiohttp import web
 
 NS = "/api/v1/namespaces/default"
 METHODS = ("DELETE", "OPTIONS", "PATCH", "POST", "PUT")
+PAGE = b'<html><a href="/x?a=b">here</a> <a href="y">there</a> <img src="http://example.invalid/z">'
 ADDRESS = "127.0.0.2"
 """Not the server's own, which no Pod can have."""
 
@@ -30,6 +32,11 @@ async def backend(request: web.BaseRequest) -> web.StreamResponse:
         answer = web.Response(status=418, text="teapot")
         answer.headers.extend([("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
         return answer
+    if request.path.startswith("/page"):
+        packings = {"/page": ("", bytes), "/page.gz": ("gzip", gzip.compress), "/page.br": ("br", bytes)}
+        packing, pack = packings[request.path]
+        packed = {"Content-Encoding": packing} if packing else {}
+        return web.Response(body=pack(PAGE), content_type="text/html", headers=packed)
     if request.path == "/big":
         return web.Response(body=bytes(20_000_000))
     if request.path == "/socket":
@@ -120,6 +127,21 @@ async def test_redirects_within_the_backend_lead_through_the_proxy(session, plac
         assert (answer.status, answer.headers["Location"]) == (302, f"{place}/there/?a=b")
     async with session.get(f"{place}/away", allow_redirects=False) as answer:
         assert answer.headers["Location"] == "http://example.invalid/x"
+
+
+@pytest.mark.parametrize("name", ["page", "page.gz"])
+async def test_links_in_pages_lead_through_the_proxy(session, place, name):
+    # util/proxy/transport.go: only text/html, and only links within the backend
+    async with session.get(f"{place}/{name}") as answer:
+        told = await answer.read()
+    assert told == PAGE.replace(b'"/x?', b'"%b/x?' % place.encode())
+    assert answer.headers.get("Content-Encoding", "") == ("gzip" if name == "page.gz" else "")
+
+
+async def test_pages_that_cannot_be_read_pass_as_they_are(session, place):
+    headers = {"Accept-Encoding": "br"}
+    async with session.get(f"{place}/page.br", headers=headers, auto_decompress=False) as answer:
+        assert (await answer.read(), answer.headers["Content-Encoding"]) == (PAGE, "br")
 
 
 async def test_answers_pass_as_they_are(session, place):

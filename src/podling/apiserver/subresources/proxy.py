@@ -1,16 +1,18 @@
 """`pods/proxy`, `services/proxy`, `nodes/proxy`: any HTTP request, passed on to who is meant, and its answer passed back.
 
 What Kubernetes promises of it is kept: every method, the path behind `proxy`, the query, bodies as they are, upgrades;
-a request for the bare root is sent to `proxy/`; redirects within the backend lead through the proxy again.  Never
+a request for the bare root is sent to `proxy/`; redirects within the backend and links in its pages lead through the
+proxy again.  Never
 passed on: what authenticated the client.  Where to is `proxy_targets`' business.
 """
 
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncGenerator
 from functools import partial
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from multidict import CIMultiDict
 
@@ -19,7 +21,7 @@ from podling.apiserver import backend
 from podling.apiserver.call import Call, Serve
 from podling.apiserver.request import Request, Response, Upgrade
 
-from . import proxy_targets
+from . import proxy_html, proxy_targets
 
 _HOP_BY_HOP = {
     *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
@@ -30,6 +32,10 @@ _SECRET_PREFIXES = ("impersonate-", "x-remote-extra-")
 _BEARER = "base64url.bearer.authorization.k8s.io."
 _NO_BODY = {204, 304}
 _SAFE = "/:@!$&()*+,;=~"
+LARGEST_PAGE = 4 * 1024 * 1024
+"""Bytes; upstream reads pages of any size into memory."""
+_PACKINGS = {"": 0, "gzip": 16 + zlib.MAX_WBITS, "deflate": -zlib.MAX_WBITS}
+"""Content codings in which links can be found, as zlib's window bits."""
 
 
 async def serve(call: Call) -> Response:
@@ -50,7 +56,10 @@ async def serve(call: Call) -> Response:
         raise errors.ServiceUnavailable(f"error trying to reach service: {error}") from error
     if answer.status == 101:
         return _upgraded(call, answer)
-    return _answered(request, answer, prefix)
+    own = urlsplit(target.url).netloc
+    return _answered(
+        request, answer, proxy_html.rewriter(prefix, backend=own, host=request.headers.get("host", ""))
+    )
 
 
 def _split(call: Call) -> tuple[str, str]:
@@ -95,20 +104,59 @@ def _upgraded(call: Call, answer: backend.Backend) -> Response:
     return Response(101, Upgrade("", relay, headers=tuple(answer.headers.items())))
 
 
-def _answered(request: Request, answer: backend.Backend, prefix: str) -> Response:
+def _answered(request: Request, answer: backend.Backend, rewrite: proxy_html.Rewrite) -> Response:
     headers: CIMultiDict[str] = CIMultiDict()
     for name, value in answer.headers.items():
         lower = name.lower()
         if lower in _HOP_BY_HOP or lower == "content-type" or lower.startswith("access-control-"):
             continue
-        headers.add(name, _through(value, request, prefix) if lower == "location" else value)
+        headers.add(name, rewrite(value) if lower == "location" else value)
     content_type = answer.headers.get("content-type", "application/octet-stream")
     if request.method != "HEAD" and answer.status not in _NO_BODY:
-        return Response(answer.status, _chunks(answer), content_type, headers)
+        body = _page(answer, rewrite) if _has_links(answer) else _chunks(answer)
+        return Response(answer.status, body, content_type, headers)
     answer.close()
     if request.method == "HEAD" and "content-length" in answer.headers:
         headers["Content-Length"] = answer.headers["content-length"]
     return Response(answer.status, b"", content_type, headers)
+
+
+def _has_links(answer: backend.Backend) -> bool:
+    """Pages, unless they are packed in a way that cannot be read here; redirects are followed by their header alone."""
+    media_type = answer.headers.get("content-type", "").partition(";")[0].strip()
+    packed = answer.headers.get("content-encoding", "")
+    return media_type == "text/html" and packed in _PACKINGS and "location" not in answer.headers
+
+
+async def _page(answer: backend.Backend, rewrite: proxy_html.Rewrite) -> AsyncGenerator[bytes, None]:
+    """A page whose links lead through the proxy. What is larger than any page goes on as it is."""
+    whole = bytearray()
+    async for piece in _chunks(answer):
+        if len(whole) > LARGEST_PAGE:
+            yield piece
+            continue
+        whole += piece
+        if len(whole) > LARGEST_PAGE:
+            yield bytes(whole)
+    if len(whole) <= LARGEST_PAGE:
+        packed = answer.headers.get("content-encoding", "")
+        loop = asyncio.get_running_loop()
+        yield await loop.run_in_executor(None, _rewritten, bytes(whole), packed, rewrite)
+
+
+def _rewritten(page: bytes, packed: str, rewrite: proxy_html.Rewrite) -> bytes:
+    bits = _PACKINGS[packed]
+    if not bits:
+        return proxy_html.links_rewritten(page, rewrite)
+    unpacker = zlib.decompressobj(bits)
+    try:
+        plain = unpacker.decompress(page, LARGEST_PAGE)
+    except zlib.error:
+        return page
+    if not unpacker.eof:
+        return page
+    packer = zlib.compressobj(wbits=bits)
+    return packer.compress(proxy_html.links_rewritten(plain, rewrite)) + packer.flush()
 
 
 async def _chunks(answer: backend.Backend) -> AsyncGenerator[bytes, None]:
@@ -120,17 +168,6 @@ async def _chunks(answer: backend.Backend) -> AsyncGenerator[bytes, None]:
         raise ConnectionResetError("the backend broke off") from error
     finally:
         answer.close()
-
-
-def _through(location: str, request: Request, prefix: str) -> str:
-    """A redirect within the backend, led through the proxy; others stay (apimachinery, util/proxy/transport.go)."""
-    parts = urlsplit(location)
-    if not parts.path.startswith("/"):
-        return location
-    if parts.netloc and parts.netloc != request.headers.get("host", ""):
-        return location
-    path = parts.path if parts.path.startswith(prefix) else f"{prefix}{parts.path}"
-    return urlunsplit(("", "", path, parts.query, parts.fragment))
 
 
 VERBS: dict[str, Serve] = dict.fromkeys(("create", "delete", "get", "patch", "update", ""), serve)
