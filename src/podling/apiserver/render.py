@@ -93,16 +93,25 @@ def joined(kind: str, api_version: str, meta: bytes, items: list[bytes]) -> byte
 
 
 def table(
-    call: Call, values: list[bytes], form: negotiate.Form, *, meta: bytes = b"{}", headers: bool = True
+    call: Call,
+    values: list[bytes],
+    form: negotiate.Form,
+    *,
+    meta: bytes = b"{}",
+    headers: bool = True,
+    kind: Kind | None = None,
 ) -> bytes:
-    """Objects in the version asked for as a Table; `includeObject` says what of each object goes along."""
+    """Objects in the version asked for as a Table; `includeObject` says what of each object goes along.
+
+    `kind` is theirs where it is not that of the resource (Scale).
+    """
     asked = call.request.query.first("includeObject") or "Metadata"
     if asked not in tables.INCLUDES:
         why = "must be 'Metadata', 'Object', 'None', or empty"
         fault = field.invalid(field.Path("includeObject"), asked, why)
         raise errors.BadRequest(f"Unable to convert to Table as requested: {fault}")
     return tables.render(
-        call.resource.kind,
+        kind or call.resource.kind,
         values,
         now=call.services.clock.now(),
         list_meta=meta,

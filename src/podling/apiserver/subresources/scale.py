@@ -71,7 +71,11 @@ async def _change(call: Call, make: Make, options: WriteOptions, scope: Scope = 
 
 
 def _answer(call: Call, value: bytes) -> Response:
-    return render.struct(call, _scale(codec.decode(call.resource.storage, value)))
+    scale = _scale(codec.decode(call.resource.storage, value))
+    form = call.form()
+    if form.transform == "Table":
+        return render.written(form, render.table(call, [codec.struct_encode(scale)], form, kind=kinds.SCALE))
+    return render.struct(call, scale)
 
 
 def _scaled(old: Object, scale: Object) -> Object:

@@ -1,12 +1,13 @@
-"""HorizontalPodAutoscalers and the targets they steer by."""
+"""HorizontalPodAutoscalers and the targets they steer by, and Scale, by which they act."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .layout import AGE, NAME, NONE, UNKNOWN, UNSET, Cells, Column, Layout, age, name
+from .layout import AGE, NAME, NONE, UNKNOWN, UNSET, Cells, Column, Layout, age, name, number
 
 if TYPE_CHECKING:
+    from podling.api.types.autoscaling_v1 import Scale
     from podling.api.types.autoscaling_v2 import HorizontalPodAutoscaler, MetricSpec, MetricStatus
 
 _SHOWN = 2
@@ -85,4 +86,24 @@ AUTOSCALERS = Layout(
         AGE,
     ),
     _cells,
+)
+
+
+def _scale(obj: Scale, now: float) -> Cells:
+    return [
+        name(obj),
+        (obj.spec.replicas if obj.spec else None) or 0,
+        obj.status.replicas if obj.status else 0,
+        age(obj, now),
+    ]
+
+
+SCALES = Layout(
+    (
+        Column("Name", NAME.description),
+        number("Desired", "Replicas that are wanted."),
+        number("Available", "Replicas there are."),
+        AGE,
+    ),
+    _scale,
 )

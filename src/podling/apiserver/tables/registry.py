@@ -44,6 +44,7 @@ LAYOUTS: Final[dict[Kind, Layout]] = {
     kinds.CRON_JOB: workloads.CRON_JOBS,
     kinds.POD_DISRUPTION_BUDGET: workloads.DISRUPTION_BUDGETS,
     kinds.HORIZONTAL_POD_AUTOSCALER: autoscalers.AUTOSCALERS,
+    kinds.SCALE: autoscalers.SCALES,
     kinds.NAMESPACE: core.NAMESPACES,
     kinds.CONFIG_MAP: core.CONFIG_MAPS,
     kinds.SECRET: core.SECRETS,
