@@ -6,19 +6,23 @@ Rows: conformance v1.24, test/e2e/apps/cronjob.go; https://kubernetes.io/docs/co
 import asyncio
 from datetime import datetime
 
+import pytest
 from controllers_world import EPOCH, ControllersWorld
-from test_jobs import ACCOUNTS, JOB, POD, active, end_pod, spec
+from test_jobs import ACCOUNTS, JOB, POD, Dying, Refusing, active, end_pod, life, line, spec
 
 from podling.api import times, timezones
 from podling.api.types import batch_v1
+from podling.client.informer import Handler
 from podling.client.resource import PatchType
 from podling.controllers import cronjob, job
+from podling.controllers.registry import CONTROLLERS
 from podling.testing.virtualtime import virtual
 
 CRON = batch_v1.CronJob
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 MINUTE, HOUR, DAY = 60, 3600, 86400
 ROWS = {**ACCOUNTS, cronjob.NAME: cronjob.controller, job.NAME: job.controller}
+OTHERS = {name: row for name, row in CONTROLLERS.items() if name != cronjob.NAME}
 
 
 def cron(schedule="* * * * *", **more):
@@ -264,3 +268,64 @@ async def test_the_template_is_a_cookie_cutter(tmp_path):
         await end_pod(world, pod)
         await world.until(lambda: len(world.all(JOB)) == 2)
         assert world.all(JOB)[1].metadata.labels["new"] == "yes"
+
+
+class Made:
+    """Every Job there ever was, by name, with its UIDs."""
+
+    def __init__(self, world):
+        self.uids = {}
+        world.seen.get(JOB).add_handler(Handler(on_add=self._add))
+
+    def _add(self, found):
+        self.uids.setdefault(found.metadata.name, set()).add(found.metadata.uid)
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("policy", ["Allow", "Forbid", "Replace"])
+def test_a_crash_between_any_two_writes_starts_nothing_twice(policy, heard, tmp_path):
+    """Ended Jobs are deleted at once, so that only the status can tell that they were."""
+
+    @virtual
+    async def run(folder, writes):
+        folder.mkdir()
+        async with ControllersWorld(folder, rows=OTHERS) as world:
+            made = Made(world)
+            transport = Dying(line(world, cronjob.NAME), writes, heard=heard)
+            stop = await life(world, transport, 1, cronjob)
+            lasts = "1" if policy == "Allow" else "70"
+            every = cron(lasts=lasts, concurrencyPolicy=policy, successfulJobsHistoryLimit=0)
+            await world.create(CRON, "tick", spec=every)
+            await asyncio.wait(
+                [asyncio.create_task(transport.dead.wait(), name="crash")], timeout=2.2 * MINUTE
+            )
+            if transport.dead.is_set():
+                await asyncio.sleep(5)
+                await stop()
+                stop = await life(world, line(world, cronjob.NAME), 2, cronjob)
+            await asyncio.sleep(2.2 * MINUTE)
+            assert len(made.uids) >= 3
+            assert all(len(each) == 1 for each in made.uids.values()), f"died at write {writes}"
+            await stop()
+            return transport.dead.is_set()
+
+    writes = 0
+    while run(tmp_path / str(writes), writes):
+        writes += 1
+    assert writes >= 4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_writes_that_do_not_get_through_start_nothing_twice(seed, tmp_path):
+    @virtual
+    async def run():
+        async with ControllersWorld(tmp_path, rows=OTHERS) as world:
+            made = Made(world)
+            stop = await life(world, Refusing(line(world, cronjob.NAME), seed), seed, cronjob)
+            await world.create(CRON, "tick", spec=cron(successfulJobsHistoryLimit=0))
+            await world.until(lambda: len(made.uids) == 5)
+            await world.until(lambda: not status(world).active)
+            assert all(len(each) == 1 for each in made.uids.values())
+            await stop()
+
+    run()

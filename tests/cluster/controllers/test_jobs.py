@@ -302,14 +302,14 @@ class Refusing:
         await self.inner.close()
 
 
-def line(world):
+def line(world, name=job.NAME):
     """The controller's own transport."""
-    return InProcessTransport(world.server, users.controller(job.NAME))
+    return InProcessTransport(world.server, users.controller(name))
 
 
-async def life(world, transport, seed):
+async def life(world, transport, seed, row=job):
     """One life of the controller, over this transport. Returns what ends it."""
-    client = Client(transport, user_agent="jobs")
+    client = Client(transport, user_agent=row.NAME)
     informers = Informers(world.client_of(users.CONTROLLERS), random=random.Random(seed), guard=True)
     await informers.start()
     settings = ControllerSettings(root_ca="CA")
@@ -320,7 +320,7 @@ async def life(world, transport, seed):
         random=random.Random(seed),
         settings=settings,
     )
-    controllers = Controllers(context, {job.NAME: job.controller})
+    controllers = Controllers(context, {row.NAME: row.controller})
     await controllers.start()
 
     async def stop():

@@ -23,8 +23,8 @@ class Recent:
 def most_recent(schedule: Schedule, earliest: float, now: float) -> Recent:
     """What has become due after `earliest`. Raises ValueError for a schedule without a second time.
 
-    Counted by the distance of the first two times: exact for even schedules, near enough for others to tell few from many, and fast however long
-    ago `earliest` is.
+    `missed` is counted by the distance of the first two times: exact for even schedules, near enough for others to tell few from many, and fast however
+    long ago `earliest` is. `at` is exact: where upstream finds nothing in the last two of these distances, here is looked further back.
     """
     first = schedule.next(earliest)
     if first is not None and now < first:
@@ -36,11 +36,26 @@ def most_recent(schedule: Schedule, earliest: float, now: float) -> Recent:
     if first is None or between < 1:
         raise ValueError("time difference between two schedules is less than 1 second")
     missed = int(now - first) // between + 1
-    latest = None
-    at = schedule.next(first + (missed - 2) * between)
+    return Recent(_latest(schedule, first, between, missed, now), missed)
+
+
+def _latest(schedule: Schedule, first: float, between: int, missed: int, now: float) -> float:
+    """Steps through the times of the last two distances up to `now`, of the last four if there are none, and so on."""
+    back = 2
+    while back < missed:
+        begin = first + (missed - back) * between
+        found = _last_between(schedule, begin, now)
+        if found is not None:
+            return found
+        back *= 2
+    return _last_between(schedule, first, now) or first
+
+
+def _last_between(schedule: Schedule, begin: float, now: float) -> float | None:
+    latest, at = None, schedule.next(begin)
     while at is not None and at <= now:
         latest, at = at, schedule.next(at)
-    return Recent(latest, missed)
+    return latest
 
 
 def wait(schedule: Schedule, earliest: float, now: float) -> float | None:
