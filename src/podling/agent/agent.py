@@ -23,6 +23,7 @@ from podling.api.types import core_v1
 from podling.client.client import Client
 from podling.client.errors import ClientError
 from podling.client.events import EventRecorder
+from podling.client.informer import Handler
 from podling.client.informers import Informers
 from podling.network.host import Host
 from podling.runtime.interface import ContainerState, Images, Runtime, RuntimeInfo
@@ -149,6 +150,8 @@ class Agent(Service):
         assert node is not None
         await node.register()
         mine = self._informers.get(core_v1.Pod, field_selector=f"spec.nodeName={self.config.node_name}")
+        itself = self._informers.get(core_v1.Node, field_selector=f"metadata.name={self.config.node_name}")
+        itself.add_handler(Handler(on_update=lambda _, seen: node.learn(seen)))
         await self._informers.start()
         await self._informers.wait_synced()
         self._pods = Pods(kit, mine, node_labels=node.labels)

@@ -13,8 +13,25 @@ class ControllerSettings:
     terminated_pod_threshold  finished Pods that are kept; beyond it the oldest go. Upstream's default; 0 keeps all.
     missing_node_seconds      how long a node must be gone before its Pods are given up; upstream's, so that a node that is
                               registered again at once keeps its Pods.
+
+    About nodes (kube-controller-manager's flags of the same names, its defaults):
+    node_monitor_period            seconds from finding a node not ready to giving it up at the earliest; by then it is known
+                                   how many others were lost with it.
+    node_monitor_grace_period      seconds of silence after which a node counts as lost; 40 before v1.32.
+    node_startup_grace_period      the same for a node that has never said how it is.
+    node_eviction_rate             nodes a second that are given up in a zone that is mostly healthy.
+    secondary_node_eviction_rate   the same in a large zone that is not.
+    large_cluster_size_threshold   nodes beyond which a zone is large; in an unhealthy smaller one nobody is given up.
+    unhealthy_zone_threshold       share of nodes that are not ready from which on (three at least) a zone is unhealthy.
     """
 
     root_ca: str
     terminated_pod_threshold: int = 12500
     missing_node_seconds: float = 40.0
+    node_monitor_period: float = 5.0
+    node_monitor_grace_period: float = 50.0
+    node_startup_grace_period: float = 60.0
+    node_eviction_rate: float = 0.1
+    secondary_node_eviction_rate: float = 0.01
+    large_cluster_size_threshold: int = 50
+    unhealthy_zone_threshold: float = 0.55

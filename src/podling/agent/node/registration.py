@@ -79,6 +79,12 @@ class NodeObject:
         """Something that the object shows is different now."""
         self._changed.set()
 
+    def learn(self, node: core_v1.Node) -> None:
+        """The API shows the object so. Where it was given up as lost, as after a broken connection, it is told that the node lives."""
+        conditions = (node.status.conditions if node.status else None) or ()
+        if any(each.type == "Ready" and each.status == "Unknown" for each in conditions):
+            self.changed()
+
     async def register(self) -> None:
         """Make the object or take over the one that is there; it is not Ready yet.  Waits for the API server."""
         failures = 0
