@@ -12,6 +12,7 @@ from podling.cluster import machine
 from podling.cluster.config import ClusterConfig
 from podling.cluster.errors import Unprivileged
 from podling.cluster.machine import Finding
+from podling.cluster.nodes import plans
 from podling.network.host import Host
 
 from . import options, screen
@@ -23,7 +24,7 @@ def command(
     """Say what this machine offers; exit code 6 if something that real containers need is missing."""
     as_json = screen.wants_json(output)
     layout = options.layout(name, data_dir)
-    findings = asyncio.run(_findings(machine.host_of(layout, ClusterConfig(name=name))))
+    findings = asyncio.run(_findings(machine.host_of(layout, plans(ClusterConfig(name=name))[0])))
     if as_json:
         screen.print_json([asdict(one) for one in findings])
     else:

@@ -37,6 +37,9 @@ def command(
     event_ttl: Annotated[
         str | None, typer.Option(help="How long Events are kept after their last write [1h].")
     ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(help="Nodes, each a host of its own on this machine [1].")
+    ] = None,
     kubeconfig: Annotated[
         Path | None, typer.Option(help="Write the context to this file only [KUBECONFIG, or ~/.kube/config].")
     ] = None,
@@ -55,6 +58,7 @@ def command(
         "service_cidr": service_cidr,
         "runtime": runtime,
         "event_ttl": event_ttl,
+        "nodes": nodes,
     }
     config = _settle(layout, name, given)
     welcome = Welcome(layout, config, kubeconfig, switch, options.Speaker(name, data_dir))

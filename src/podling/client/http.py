@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ from .transport import Request, Response
 
 if TYPE_CHECKING:
     import aiohttp
+
+SocketMaker = Callable[[int, int, int], socket.socket]
+"""Makes a non-blocking socket of a family, type and protocol."""
 
 _PLAIN = "/:@!$&'()*+,;=~-._"
 """Characters of a path that need no quoting (RFC 3986), so that `system:node` stays readable in logs."""
@@ -53,8 +57,10 @@ class ServerAddress:
 class HttpTransport:
     """A pool of connections to one server. Belongs to the event loop that sends the first request."""
 
-    def __init__(self, address: ServerAddress) -> None:
+    def __init__(self, address: ServerAddress, *, make_socket: SocketMaker | None = None) -> None:
+        """``make_socket`` makes each connection's socket where it must not be this process' own; None = an ordinary one."""
         self._address = address
+        self._make_socket = make_socket
         self._base = address.url.rstrip("/")
         self._tokens = TokenSource(address)
         self._session: aiohttp.ClientSession | None = None
@@ -94,6 +100,7 @@ class HttpTransport:
             ssl=ssl_context(self._address) if self._base.startswith("https:") else True,
             limit=0,
             use_dns_cache=False,
+            socket_factory=self._socket if self._make_socket is not None else None,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -103,6 +110,11 @@ class HttpTransport:
             read_bufsize=2**18,
         )
         return self._session
+
+    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        family, sort, protocol, *_ = address
+        assert self._make_socket is not None
+        return self._make_socket(family, sort, protocol)
 
 
 class HttpResponse:

@@ -16,10 +16,6 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
-from podling.agent.agent import Agent
-from podling.agent.config import AgentConfig
-from podling.agent.server.access import administrators_only
-from podling.agent.server.server import KubeletServer
 from podling.aio.clock import SystemClock
 from podling.apiserver.config import Config as ApiConfig
 from podling.apiserver.config import TlsFiles
@@ -36,14 +32,18 @@ from podling.controllers.settings import ControllerSettings
 from podling.scheduler import Scheduler
 from podling.store.sqlite import SqliteStore
 
-from . import access, machine, pki, users
+from . import access, machine, nodes, pki, users
 from . import config as settings
 from .claim import Holder
 from .config import ClusterConfig, write_private
 from .dialer import KubeletDialer
+from .fleet import Fleet
 from .inprocess import InProcessTransport
 from .layout import Layout
 from .machine import Choice, NodeParts
+from .node import Node
+from .nodeagent import certificate_of
+from .nodes import NodePlan
 from .ports import LOOPBACK, listen_locally
 from .progress import Report, Step
 
@@ -61,13 +61,16 @@ class Cluster:
         self._stack = AsyncExitStack()
         self._since = time.time()
         self._choice = Choice(runtime="")
-        self._agent: Agent | None = None
+        self._first: Node | None = None
+        self._fleet: Fleet | None = None
 
     async def start(self, report: Report) -> None:
         """Start every part in order; each is reported with the time that it took."""
         for part in PARTS:
             begun = time.perf_counter()
             detail = await part(self)
+            if detail is None:
+                continue
             name = (part.__doc__ or "").partition(".")[0]
             report(
                 Step(
@@ -77,8 +80,8 @@ class Cluster:
 
     async def stop(self, *, keep_pods: bool) -> None:
         """Stop every part in reverse order; unless ``keep_pods``, the Pods' containers end first, within their grace."""
-        if self._agent is not None:
-            await self._agent.stop(keep_pods=keep_pods)
+        running = [part for part in (self._first, self._fleet) if part is not None]
+        await asyncio.gather(*(part.stop(keep_pods=keep_pods) for part in running))
         await self._stack.aclose()
 
     def holder(self, phase: str) -> Holder:
@@ -109,9 +112,9 @@ class Cluster:
 
     async def _choose(self) -> str:
         """runtime. The best one that works on this machine, or the one that was asked for."""
-        host = machine.host_of(self.layout, self.config)
-        self._choice = await machine.choose(self.config, host)
-        self._node = machine.RUNTIMES[self._choice.runtime].make(self.layout, self.config, host)
+        self._plan = nodes.plans(self.config)[0]
+        self._choice = await machine.choose(self.config, machine.host_of(self.layout, self._plan))
+        self._node = machine.RUNTIMES[self._choice.runtime].make(self.layout, self.config, self._plan)
         return self._choice.runtime
 
     async def _make_certificates(self) -> str:
@@ -129,6 +132,15 @@ class Cluster:
         server = pki.api_server(service_ip=service_ip, addresses=[address], domain=self.config.cluster_domain)
         authority.ensure("apiserver", server)
         authority.ensure(f"kubelet-{self.config.node}", pki.node_server(self.config.node, address))
+        for plan in nodes.plans(self.config)[1:]:
+            authority.ensure(f"kubelet-{plan.name}", pki.node_server(plan.name, plan.address))
+            authority.ensure(certificate_of(plan), pki.node_client(plan.name))
+
+    async def _make_hosts(self) -> str | None:
+        """hosts. A network and control groups for each further node, whose agent loads meanwhile."""
+        self._fleet = Fleet(self.layout, self.config)
+        await self._fleet.prepare()
+        return ", ".join(self._fleet.members) or None
 
     async def _start_store(self) -> str:
         """store. SQLite; an acknowledged write is on disk."""
@@ -205,38 +217,28 @@ class Cluster:
         if self._node.address != LOOPBACK:
             reachable = self._node.host.listen(self._node.address, self.config.last_port)
             await self._server.listen(reachable, self._tls)
+        if self._fleet is not None:
+            self._fleet.begin()
         return self._node.pod_cidr
 
     async def _start_node(self) -> str:
         """node. Registered and Ready."""
-        node, name = self._node, self.config.node
-        start_images = getattr(node.images, "start", None)
-        if start_images is not None:
-            await start_images()
-        listening = node.host.listen(node.address, 0)
-        config = AgentConfig(
-            node_name=name,
-            address=node.address,
-            cluster_domain=self.config.cluster_domain,
-            pod_cidrs=(node.pod_cidr,),
+        node = Node(
+            self.layout,
+            self.config,
+            self._plan,
+            parts=self._node,
+            client=self._client(users.node(self._plan.name)),
         )
-        agent = Agent(
-            config,
-            host=node.host,
-            client=self._client(users.node(name)),
-            runtime=node.runtime,
-            images=node.images,
-            clock=self._clock,
-            random=self._chance,
-        )
-        agent.port = listening.getsockname()[1]
-        await agent.start()
-        self._agent = agent
-        endpoints = KubeletServer(agent.kit, agent.pods, authorize=administrators_only)
-        ca = (self.layout.pki / "ca.crt").read_bytes()
-        await endpoints.listen(listening, server_context(self._tls_files(f"kubelet-{name}"), client_ca=ca))
-        self._stack.push_async_callback(endpoints.close)
-        return name
+        await node.start()
+        self._first = node
+        return self._plan.name
+
+    async def _start_further_nodes(self) -> str | None:
+        """further nodes. Registered and Ready, each in a process of its own."""
+        assert self._fleet is not None
+        await self._fleet.wait_ready()
+        return ", ".join(self._fleet.members) or None
 
     async def _informers(self, user: UserInfo) -> Informers:
         informers = Informers(self._client(user), random=self._chance)
@@ -247,19 +249,23 @@ class Cluster:
     def _tls_files(self, name: str) -> TlsFiles:
         return TlsFiles(certificate=self.layout.pki / f"{name}.crt", key=self.layout.pki / f"{name}.key")
 
+    _plan: NodePlan
     _node: NodeParts
     _server: ApiServer
 
 
-PartStart = Callable[[Cluster], Awaitable[str]]
+PartStart = Callable[[Cluster], Awaitable[str | None]]
+"""Starts a part; what it says is for the user, None where there was nothing to do."""
 
 PARTS: tuple[PartStart, ...] = (
     Cluster._choose,
     Cluster._make_certificates,
+    Cluster._make_hosts,
     Cluster._start_store,
     Cluster._start_api_server,
     Cluster._start_controllers,
     Cluster._start_scheduler,
     Cluster._start_network,
     Cluster._start_node,
+    Cluster._start_further_nodes,
 )

@@ -42,6 +42,7 @@ class ClusterConfig:
     cluster_domain DNS suffix of the cluster.
     runtime        oci, process, simulated, or auto = the first that this machine allows.
     node_name      name of the node that lives in the main process; the cluster's own name unless set.
+    nodes          how many nodes, each a host of its own; the further ones are agent processes.
     event_ttl      how long Events are kept after their last write, as Go writes durations; upstream's default.
     """
 
@@ -53,6 +54,7 @@ class ClusterConfig:
     cluster_domain: str = "cluster.local"
     runtime: str = "auto"
     node_name: str = ""
+    nodes: int = 1
     event_ttl: str = "1h"
 
     @property
@@ -81,9 +83,24 @@ class ClusterConfig:
         _check_event_ttl(self.event_ttl)
         pods = _network("--cluster-cidr", self.cluster_cidr, longest=24)
         services = _network("--service-cidr", self.service_cidr, longest=28)
+        self._validate_nodes(pods)
         if pods.overlaps(services):
             raise BadConfig(f"cannot use --service-cidr {services}: it overlaps --cluster-cidr {pods}")
         return self
+
+    def _validate_nodes(self, pods: ipaddress.IPv4Network) -> None:
+        room = 1 << (24 - pods.prefixlen)
+        if self.nodes < 1:
+            raise BadConfig(f"cannot use --nodes {self.nodes}: a cluster has at least one")
+        if self.nodes > room:
+            raise BadConfig(
+                f"cannot use --nodes {self.nodes}: each takes 256 addresses, and {pods} has room for {room}"
+            )
+        if self.nodes > 1 and self.runtime not in ("auto", "oci"):
+            raise BadConfig(
+                f"cannot use --nodes {self.nodes} with --runtime {self.runtime}: only runtime oci gives each node "
+                "a network and control groups of its own"
+            )
 
     @classmethod
     def new(cls, **given: Any) -> ClusterConfig:
@@ -127,6 +144,11 @@ class ClusterConfig:
                     f"cannot change {flag} of cluster {self.name!r} from {getattr(self, name)} to {given[name]}: "
                     f"Pods carry its addresses; 'podling delete --name {self.name}' first"
                 )
+        if given.get("nodes", self.nodes) < self.nodes:
+            raise BadConfig(
+                f"cannot change --nodes of cluster {self.name!r} from {self.nodes} to {given['nodes']}: what runs on "
+                f"a node would be lost; 'podling delete --name {self.name}' first"
+            )
         return dataclasses.replace(self, **given).validate()
 
 

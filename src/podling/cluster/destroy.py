@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import shutil
 
 from podling.network.errors import NotPermitted
@@ -12,10 +13,12 @@ from podling.runtime.interface import Unavailable
 from podling.runtime.oci.mountspace import mounted_below
 
 from . import config as settings
-from . import machine, routes
+from . import machine, nodes, routes
 from .claim import claim
 from .errors import BadConfig
 from .layout import Layout
+from .nodehost import NodeHost
+from .nodes import NodePlan
 
 
 def run(layout: Layout) -> None:
@@ -25,6 +28,8 @@ def run(layout: Layout) -> None:
     """
     with claim(layout):
         config = _settings(layout)
+        _remove_further_nodes(layout, config)
+        config = dataclasses.replace(config, nodes=1)
         for name in machine.RUNTIMES:
             asyncio.run(_remove_node(layout, config, name))
         for mount_point in mounted_below(layout.cluster):
@@ -40,13 +45,26 @@ def _settings(layout: Layout) -> settings.ClusterConfig:
     return settings.ClusterConfig(name=layout.name).beside(routes.taken(), pods=None, services=None)
 
 
+def _remove_further_nodes(layout: Layout, config: settings.ClusterConfig) -> None:
+    """Their names are those of the namespaces that are held, for the settings may be damaged."""
+    if not layout.hosts.exists():
+        return
+    transit = machine.transit_of(layout, config)
+    planned = {plan.name: plan for plan in nodes.plans(config)[1:]}
+    for name in {*planned, *(file.name for file in layout.hosts.iterdir())}:
+        plan = planned.get(name) or NodePlan(name, 1, config.cluster_cidr)
+        NodeHost(layout, plan, transit=transit).power_off()
+    transit.tear_down()
+
+
 async def _remove_node(layout: Layout, config: settings.ClusterConfig, runtime: str) -> None:
     """What the node's runtime and network of one sort left; nothing where that sort never ran here."""
-    host = machine.host_of(layout, config)
+    plan = nodes.plans(config)[0]
+    host = machine.host_of(layout, plan)
     row = machine.RUNTIMES[runtime]
     if not row.ran(host):
         return
-    parts = row.make(layout, config, host)
+    parts = row.make(layout, config, plan)
     network_start = getattr(parts.network, "start", None)
     try:
         if network_start is not None:

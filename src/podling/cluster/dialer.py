@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import aiohttp
 
 
+_CONNECT_SECONDS = 10.0
+"""A frozen node still accepts connections and then says nothing: TLS, too, must come about within this."""
+
+
 @dataclass(slots=True)
 class KubeletConnection:
     """Where one agent is, and a session that it trusts."""
@@ -66,6 +70,7 @@ class KubeletDialer:
             tls.load_cert_chain(pki / "apiserver-kubelet-client.crt", pki / "apiserver-kubelet-client.key")
             self._tls = tls
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=tls, limit=0), timeout=aiohttp.ClientTimeout(total=None)
+                connector=aiohttp.TCPConnector(ssl=tls, limit=0),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
             )
         return self._session

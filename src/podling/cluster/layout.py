@@ -11,6 +11,8 @@
     store.db              every API object
     podling.log           what the background process said
     nodes/<node>/         one agent's state: sandboxes, containers, volumes, Pod logs
+    hosts/<node>          the network namespace of a further node (a mount)
+    control               the socket of ``podling node``
 """
 
 from __future__ import annotations
@@ -85,6 +87,14 @@ class Layout:
     @property
     def log(self) -> Path:
         return self.cluster / "podling.log"
+
+    @property
+    def hosts(self) -> Path:
+        return self.cluster / "hosts"
+
+    @property
+    def control(self) -> Path:
+        return self.cluster / "control"
 
     def node(self, name: str) -> Path:
         return self.cluster / "nodes" / name

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ipaddress
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -19,11 +18,14 @@ from typing import Any
 from podling.aio.clock import SystemClock
 from podling.network.host import Host
 from podling.network.naming import Names
+from podling.network.segment import INTERFACE, Uplink
+from podling.network.transit import Transit
 from podling.runtime.interface import Runtime
 
 from .config import ClusterConfig
 from .errors import Unprivileged
 from .layout import Layout
+from .nodes import NodePlan, plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class RuntimeRow:
     """
 
     probe: Callable[[Host], Coroutine[Any, Any, list[Finding]]]
-    make: Callable[[Layout, ClusterConfig, Host], NodeParts]
+    make: Callable[[Layout, ClusterConfig, NodePlan], NodeParts]
     shared: Callable[[], Coroutine[Any, Any, tuple[str, ...]]]
     ran: Callable[[Host], bool]
 
@@ -72,19 +74,32 @@ class Choice:
     not_isolated: tuple[str, ...] = ()
 
 
-def host_of(layout: Layout, config: ClusterConfig) -> Host:
-    """The node that lives in the main process: the machine's own network namespace, a cgroup and folder of its own."""
-    return Host("", f"podling/{layout.identity}/{config.node}", layout.node(config.node))
+def host_of(layout: Layout, plan: NodePlan) -> Host:
+    """Where a node lives: a cgroup and folder of its own; the first in the machine's own network namespace.
+
+    A further node's Pods have a subgroup, beside that of its agent: both freeze and end with the node.
+    """
+    group = group_of(layout, plan)
+    if plan.first:
+        return Host("", group, layout.node(plan.name))
+    return Host(str(layout.hosts / plan.name), f"{group}/pods", layout.node(plan.name))
 
 
-def names_of(layout: Layout, config: ClusterConfig) -> Names:
-    return Names(layout.identity, config.node)
+def group_of(layout: Layout, plan: NodePlan) -> str:
+    """The control group of all that a node is."""
+    return f"podling/{layout.identity}/{plan.name}"
 
 
-def pod_cidr_of(config: ClusterConfig) -> str:
-    """The first /24 of the cluster's range."""
-    whole = ipaddress.IPv4Network(config.cluster_cidr)
-    return str(next(whole.subnets(new_prefix=max(24, whole.prefixlen))))
+def transit_of(layout: Layout, config: ClusterConfig) -> Transit:
+    """The links between the cluster's nodes."""
+    first = plans(config)[0]
+    return Transit(host_of(layout, first), layout.identity, gateway=first.address)
+
+
+def _uplink(layout: Layout, config: ClusterConfig, plan: NodePlan) -> Uplink:
+    interface = transit_of(layout, config).interface if plan.first else INTERFACE
+    peers = tuple((one.pod_cidr, one.address) for one in plans(config) if one.name != plan.name)
+    return Uplink(interface, peers)
 
 
 _AS_ROOT = "run as root with CAP_SYS_ADMIN (docker: --privileged)"
@@ -114,20 +129,28 @@ async def _probe_oci(host: Host) -> list[Finding]:
     ]
 
 
-def _make_oci(layout: Layout, config: ClusterConfig, host: Host) -> NodeParts:
+def _make_oci(layout: Layout, config: ClusterConfig, plan: NodePlan) -> NodeParts:
     from podling.network.bridge import NodeNetwork, Ranges
     from podling.runtime.images import ImageStore
     from podling.runtime.oci import OciConfig, OciRuntime
 
-    cidr = pod_cidr_of(config)
+    host = host_of(layout, plan)
     network = NodeNetwork(
-        host, names_of(layout, config), ranges=Ranges(cidr, config.cluster_cidr, config.service_cidr)
+        host,
+        Names(layout.identity, plan.name),
+        ranges=Ranges(plan.pod_cidr, config.cluster_cidr, config.service_cidr),
+        uplink=_uplink(layout, config, plan),
     )
     images = ImageStore(layout.images)
     settings = OciConfig(state_dir=host.state_dir / "runtime", cgroup_root=host.cgroup, host_netns=host.netns)
     runtime = OciRuntime(settings, images=images, network=network)
     return NodeParts(
-        host=host, network=network, runtime=runtime, images=images, address=network.gateway, pod_cidr=cidr
+        host=host,
+        network=network,
+        runtime=runtime,
+        images=images,
+        address=network.gateway,
+        pod_cidr=plan.pod_cidr,
     )
 
 
@@ -150,13 +173,14 @@ async def _probe_process(host: Host) -> list[Finding]:
     ]
 
 
-def _make_process(layout: Layout, config: ClusterConfig, host: Host) -> NodeParts:
+def _make_process(layout: Layout, config: ClusterConfig, plan: NodePlan) -> NodeParts:
     from podling.agent.paths import Paths
     from podling.network.addresses import LoopbackNetwork, loopback_range
     from podling.runtime.images import ImageStore
     from podling.runtime.process import ProcessRuntime
 
-    cidr = loopback_range(names_of(layout, config))
+    host = host_of(layout, plan)
+    cidr = loopback_range(Names(layout.identity, plan.name))
     network = LoopbackNetwork(cidr, folder=_process_folder(host) / "addresses")
     images = ImageStore(layout.images)
     paths = Paths(host.state_dir)
@@ -186,17 +210,21 @@ async def _nothing_shared() -> tuple[str, ...]:
     return ()
 
 
-def _make_simulated(layout: Layout, config: ClusterConfig, host: Host) -> NodeParts:
+def _make_simulated(layout: Layout, config: ClusterConfig, plan: NodePlan) -> NodeParts:
     from podling.network.addresses import AddressNetwork
     from podling.runtime.simulated import SimulatedImages, SimulatedRuntime, World
 
-    cidr = pod_cidr_of(config)
-    network, images = AddressNetwork(cidr), SimulatedImages()
+    network, images = AddressNetwork(plan.pod_cidr), SimulatedImages()
     runtime = SimulatedRuntime(
         World(clock=SystemClock(), random=random.Random()), network=network, images=images
     )
     return NodeParts(
-        host=host, network=network, runtime=runtime, images=images, address="127.0.0.1", pod_cidr=cidr
+        host=host_of(layout, plan),
+        network=network,
+        runtime=runtime,
+        images=images,
+        address="127.0.0.1",
+        pod_cidr=plan.pod_cidr,
     )
 
 
@@ -230,13 +258,14 @@ async def choose(config: ClusterConfig, host: Host) -> Choice:
             )
         return Choice(runtime=config.runtime, not_isolated=await RUNTIMES[config.runtime].shared())
     reasons: list[str] = []
-    for name in AUTO:
+    for name in AUTO if config.nodes == 1 else AUTO[:1]:
         lacking = await _lacking(name, host)
         if not lacking:
             note = f"runtime {name} instead of {'; '.join(reasons)}" if reasons else ""
             return Choice(runtime=name, note=note, not_isolated=await RUNTIMES[name].shared())
         reasons.append(f"{name}: {lacking}")
-    raise Unprivileged(f"cannot run Pods here: no {'; no '.join(reasons)}; 'podling doctor' tells more")
+    what = "run Pods" if config.nodes == 1 else f"make {config.nodes} nodes"
+    raise Unprivileged(f"cannot {what} here: no {'; no '.join(reasons)}; 'podling doctor' tells more")
 
 
 async def _lacking(name: str, host: Host) -> str:

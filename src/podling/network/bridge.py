@@ -1,4 +1,4 @@
-"""A node's Pod network: a bridge, one veth per Pod, and the routes that keep the ranges at home.
+"""A node's Pod network: a bridge, one veth per Pod, routes to the other nodes, and those that keep the ranges at home.
 
 It connects sandboxes (``SandboxNetwork`` of ``podling.runtime.interface``, met by shape) on the node that its ``Host``
 names.  ``ipam`` decides addresses, ``segment`` speaks netlink, ``hostports`` packet rules; which sandboxes exist is
@@ -30,7 +30,7 @@ from .host import Host, open_netlink
 from .hostports import HostPorts
 from .ipam import Ipam, IpamStatistics
 from .naming import Names
-from .segment import Plan, Segment
+from .segment import Plan, Segment, Uplink
 
 T = TypeVar("T")
 
@@ -84,10 +84,11 @@ class _Started:
 class NodeNetwork:
     """The Pod network of one node.  ``start`` makes or adopts it, ``close`` lets go, ``destroy`` removes every trace."""
 
-    def __init__(self, host: Host, names: Names, *, ranges: Ranges) -> None:
+    def __init__(self, host: Host, names: Names, *, ranges: Ranges, uplink: Uplink | None = None) -> None:
         self._host = host
         self._names = names
         self._ranges = ranges
+        self._uplink = uplink
         self._ipam = Ipam(ranges.pods)
         self._connecting: set[str] = set()
         self._condemned: set[str] = set()
@@ -212,6 +213,7 @@ class NodeNetwork:
             gateway=self._ipam.gateway,
             prefix=self._ipam.network.prefixlen,
             kept=(self._ranges.cluster, self._ranges.services),
+            uplink=self._uplink,
         )
         return Segment(plan, open_netlink())
 

@@ -29,9 +29,11 @@ _VETH_PEER, _BRPORT_MODE = 1, 4
 _BR_FORWARD_DELAY, _BR_STP_STATE, _BR_MCAST_SNOOPING = 1, 5, 23
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 4, 5, 6
+_RTA_PREFSRC = 7
 _MAIN_TABLE = 254
-_UNICAST, _UNREACHABLE = 1, 7
-_UNIVERSE = 0
+_UNSPECIFIED, _UNICAST, _UNREACHABLE = 0, 1, 7
+_UNIVERSE, _NOWHERE = 0, 255
+_ONLINK = 0x4
 
 # Who installed a route (`proto` in `ip route`): a number nobody has registered, so that ours are told from others'.
 PROTOCOL = 0x50
@@ -191,20 +193,35 @@ def add_default_route(gateway: str) -> Message:
     )
 
 
-def add_unreachable(network: str, *, metric: int) -> Message:
-    """Packets to ``network`` that no better route takes are answered "no route to host" and go nowhere."""
-    return Message(_NEWROUTE, CREATE | REPLACE, _unreachable(network, metric))
+def add_onlink_route(network: str, gateway: str, *, index: int, metric: int = 0, source: str = "") -> Message:
+    """To ``network`` by ``gateway``, which is behind link ``index`` though no address of the link says so.
 
-
-def delete_unreachable(network: str, *, metric: int) -> Message:
-    return Message(_DELROUTE, 0, _unreachable(network, metric))
-
-
-def _unreachable(network: str, metric: int) -> bytes:
+    ``source`` is the address that the machine itself speaks with there.
+    """
     wanted = ipaddress.IPv4Network(network)
     header = _ROUTE.pack(
-        socket.AF_INET, wanted.prefixlen, 0, 0, _MAIN_TABLE, PROTOCOL, _UNIVERSE, _UNREACHABLE, 0
+        socket.AF_INET, wanted.prefixlen, 0, 0, _MAIN_TABLE, PROTOCOL, _UNIVERSE, _UNICAST, _ONLINK
     )
+    way = attribute(_RTA_GATEWAY, ipaddress.IPv4Address(gateway).packed) + u32(_RTA_OIF, index)
+    if source:
+        way += attribute(_RTA_PREFSRC, ipaddress.IPv4Address(source).packed)
+    destination = attribute(_RTA_DST, wanted.network_address.packed) if wanted.prefixlen else b""
+    return Message(_NEWROUTE, CREATE | REPLACE, header + destination + way + u32(_RTA_PRIORITY, metric))
+
+
+def add_unreachable(network: str, *, metric: int) -> Message:
+    """Packets to ``network`` that no better route takes are answered "no route to host" and go nowhere."""
+    return Message(_NEWROUTE, CREATE | REPLACE, _route(network, metric, scope=_UNIVERSE, sort=_UNREACHABLE))
+
+
+def delete_route(network: str, *, metric: int) -> Message:
+    """Our route to ``network`` with that metric, of whatever sort."""
+    return Message(_DELROUTE, 0, _route(network, metric, scope=_NOWHERE, sort=_UNSPECIFIED))
+
+
+def _route(network: str, metric: int, *, scope: int, sort: int) -> bytes:
+    wanted = ipaddress.IPv4Network(network)
+    header = _ROUTE.pack(socket.AF_INET, wanted.prefixlen, 0, 0, _MAIN_TABLE, PROTOCOL, scope, sort, 0)
     return header + attribute(_RTA_DST, wanted.network_address.packed) + u32(_RTA_PRIORITY, metric)
 
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 _POD_SIDE = b"\x0a\x58"
 _HOST_SIDE = b"\x0e\x58"
 _GATEWAY_SIDE = b"\x0e\x59"
+_TRANSIT_NODE_SIDE = b"\x0a\x5a"
+_TRANSIT_MACHINE_SIDE = b"\x0e\x5a"
 
 
 def _digest(text: str, length: int) -> str:
@@ -67,6 +69,12 @@ def host_mac(address: str) -> bytes:
 
 def gateway_mac(address: str) -> bytes:
     return _GATEWAY_SIDE + ipaddress.IPv4Address(address).packed
+
+
+def transit_macs(address: str) -> tuple[bytes, bytes]:
+    """Of the link that joins a node to the others: the node's end, and the machine's."""
+    packed = ipaddress.IPv4Address(address).packed
+    return _TRANSIT_NODE_SIDE + packed, _TRANSIT_MACHINE_SIDE + packed
 
 
 def address_in(mac: bytes) -> str | None:

@@ -2,7 +2,8 @@
 
 One table per node, of its own name, so that clusters, nodes and other programs never touch each other's:
 
-* what Pods send beyond the cluster leaves with the node's address (masquerade);
+* what Pods send beyond the cluster leaves with the node's address (masquerade), as does what the Pods of other nodes
+  send through this one;
 * a ``hostPort`` leads to its Pod: two maps, for ports of one host address and of all of them, looked up for packets
   from outside and from the node itself.  Where the caller sits on the same bridge (another Pod, or the Pod itself) or on
   the node's loopback, the answer must come back through the node: those, and only those, are masqueraded;
@@ -87,7 +88,7 @@ table ip {name} {{
   chain outgoing {{
     type nat hook postrouting priority srcnat
     ct status dnat ip saddr {{ {pods}, 127.0.0.0/8 }} ip daddr . meta l4proto . th dport @backends masquerade
-    ip saddr {pods} ip daddr != {cluster} fib daddr type unicast oifname != {{ "{bridge}", "lo" }} masquerade fully-random
+    ip saddr {cluster} ip daddr != {cluster} fib daddr type unicast oifname != {{ "{bridge}", "lo" }} masquerade fully-random
   }}
 }}
 """

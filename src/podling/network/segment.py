@@ -31,13 +31,22 @@ _SYSCTLS = Path("/proc/sys/net/ipv4")
 
 
 @dataclass(frozen=True, slots=True)
+class Uplink:
+    """The link towards the cluster's other nodes: its name, and their Pods' ranges with the gateway of each."""
+
+    interface: str
+    peers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What the segment is to be: names, the gateway with its prefix length, and the ranges kept at home."""
+    """What the segment is to be: names, the gateway with its prefix length, the ranges kept at home, the other nodes."""
 
     names: Names
     gateway: str
     prefix: int
     kept: tuple[str, ...]
+    uplink: Uplink | None = None
 
 
 class Segment:
@@ -57,11 +66,12 @@ class Segment:
         self.sweep()
         found, routes = self._links(), self._routes()
         self._refuse_overlap(found, routes)
-        self._mtu = _outward_mtu(found, routes)
+        self._mtu = outward_mtu(found, routes)
         try:
             self._bridge = self._make_bridge(found)
             metric = self._plan.names.number
             self._netlink.apply(*(links.add_unreachable(kept, metric=metric) for kept in self._plan.kept))
+            self._reach_peers(metric)
         except NetlinkError as error:
             raise refused(f"make bridge {self._plan.names.bridge}", error) from error
         self._allow_forwarding()
@@ -83,9 +93,9 @@ class Segment:
                     links.add_address(index, address, prefix=self._plan.prefix),
                     links.add_default_route(self._plan.gateway),
                 )
-                _wait_carrying(pod, INTERFACE)
-                _wait_carrying(self._netlink, veth)
-                _wait_carrying(self._netlink, self._plan.names.bridge)
+                wait_carrying(pod, INTERFACE)
+                wait_carrying(self._netlink, veth)
+                wait_carrying(self._netlink, self._plan.names.bridge)
             except NetlinkError as error:
                 raise refused(f"connect network namespace {netns}", error) from error
 
@@ -134,7 +144,7 @@ class Segment:
         try:
             self._netlink.apply(
                 *(links.delete_link(name=name) for name in doomed),
-                *(links.delete_unreachable(str(one.destination), metric=names.number) for one in routes),
+                *(links.delete_route(str(one.destination), metric=names.number) for one in routes),
                 ignore=_GONE,
             )
         except NetlinkError as error:
@@ -183,6 +193,18 @@ class Segment:
         self._netlink.apply(links.add_address(index, gateway, prefix=self._plan.prefix))
         return index
 
+    def _reach_peers(self, metric: int) -> None:
+        """Routes to the other nodes' Pods: each node answers for its gateway's address on the link between them."""
+        if self._plan.uplink is None or not self._plan.uplink.peers:
+            return
+        index = links.parse_link(self._netlink.get(links.get_link(name=self._plan.uplink.interface))).index
+        self._netlink.apply(
+            *(
+                links.add_onlink_route(pods, via, index=index, metric=metric, source=self._plan.gateway)
+                for pods, via in self._plan.uplink.peers
+            )
+        )
+
     def _allow_forwarding(self) -> None:
         own = f"conf/{self._plan.names.bridge}"
         for name in ("ip_forward", f"{own}/forwarding", f"{own}/route_localnet"):
@@ -202,7 +224,7 @@ class Segment:
         return {name: address for name, address in addresses.items() if address and is_veth(name)}
 
 
-def _wait_carrying(netlink: Netlink, name: str) -> None:
+def wait_carrying(netlink: Netlink, name: str) -> None:
     """Return when the link passes packets: what is sent before is dropped, and repeated only after a second.
 
     Links come up in the kernel's own time (its link watch).  Asking for one makes that happen at once from Linux 6.8
@@ -216,7 +238,7 @@ def _wait_carrying(netlink: Netlink, name: str) -> None:
                 netlink.wait(deadline - time.monotonic())
 
 
-def _outward_mtu(found: dict[int, Link], routes: Sequence[Route]) -> int:
+def outward_mtu(found: dict[int, Link], routes: Sequence[Route]) -> int:
     outward = [route for route in routes if route.destination.prefixlen == 0 and route.index in found]
     if not outward:
         return DEFAULT_MTU

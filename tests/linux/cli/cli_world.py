@@ -22,6 +22,7 @@ from podling.runtime.cgroups import detect
 
 LIMIT = 60.0
 PODLING = str(Path(sys.executable).with_name("podling"))
+BETWEEN_NODES = "/"
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
@@ -90,6 +91,18 @@ class Cli:
         ranges = free_ranges(self.name)
         return self("up", "--port", "0", "--cluster-cidr", ranges[0], "--service-cidr", ranges[1], *words)
 
+    def up_with_nodes(self, count, *words):
+        """As many nodes as one wants up to four, each with a range of its own."""
+        pods, services = wide_ranges(self.name)
+        ranges = ("--cluster-cidr", pods, "--service-cidr", services)
+        return self("up", "--port", "0", *ranges, "--nodes", str(count), *words)
+
+    def kubectl(self, *words, input=""):
+        """kubectl's output; it must succeed."""
+        done = self.raw("kubectl", "--kubeconfig", str(self.layout.kubeconfig), *words, input=input)
+        assert done.code == 0, f"kubectl {words}: {done.out}\n{done.err}"
+        return done.out
+
     def status(self):
         return self("status", "-o", "json").document
 
@@ -137,7 +150,8 @@ class Leftovers:
 
     def __init__(self, layout, node):
         self.layout = layout
-        self.names = Names(layout.identity, node)
+        nodes = [node, *(f"{node}-{number}" for number in range(2, 5)), BETWEEN_NODES]
+        self.names = [Names(layout.identity, one) for one in nodes]
 
     def found(self):
         looks = {
@@ -159,16 +173,17 @@ class Leftovers:
         return [
             name
             for name in os.listdir("/sys/class/net")
-            if name == self.names.bridge or self.names.is_veth(name)
+            if any(name == names.bridge or names.is_veth(name) for names in self.names)
         ]
 
     def tables(self):
         listed = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
-        return [line for line in listed.splitlines() if self.names.table in line]
+        return [line for line in listed.splitlines() if self.names[0].table in line]
 
     def routes(self):
         text = subprocess.run(["ip", "route", "show"], capture_output=True, text=True, check=True).stdout
-        return [line for line in text.splitlines() if f"metric {self.names.number}" in line]
+        numbers = [f"metric {names.number}" for names in self.names]
+        return [line for line in text.splitlines() if any(number in line for number in numbers)]
 
     def cgroups(self):
         tops = [Path(h.mountpoint, "podling", self.layout.identity) for h in detect().hierarchies]
@@ -187,6 +202,13 @@ class Leftovers:
 
     def files(self):
         return [str(self.layout.cluster)] if self.layout.cluster.exists() else []
+
+
+def wide_ranges(name):
+    """As ``free_ranges``, with room for four nodes."""
+    number = int(re.sub(r"[^0-9a-f]", "", name)[-6:], 16)
+    first = ipaddress.IPv4Address("10.176.0.0") + (number % 1024) * 2048
+    return f"{first}/22", f"{first + 1024}/22"
 
 
 def is_ready(pod, restarts):

@@ -1,0 +1,69 @@
+"""A node at work: its agent and the endpoints that the API server calls, on the mechanisms that ``machine`` made.
+
+The same for the node in the main process and for those in processes of their own; they differ in their client and in
+their ``Host``.
+"""
+
+from __future__ import annotations
+
+import random
+
+from podling.agent.agent import Agent
+from podling.agent.config import AgentConfig
+from podling.agent.server.access import administrators_only
+from podling.agent.server.server import KubeletServer
+from podling.aio.clock import SystemClock
+from podling.apiserver.config import TlsFiles
+from podling.apiserver.tls import server_context
+from podling.client import Client
+
+from .config import ClusterConfig
+from .layout import Layout
+from .machine import NodeParts
+from .nodes import NodePlan
+
+
+class Node:
+    """One node.  ``start`` once, ``stop`` once, also after a start that failed; ``parts.network`` is its caller's."""
+
+    def __init__(
+        self, layout: Layout, config: ClusterConfig, plan: NodePlan, *, parts: NodeParts, client: Client
+    ) -> None:
+        self._layout = layout
+        self._plan = plan
+        self._parts = parts
+        self._endpoints: KubeletServer | None = None
+        self._agent = Agent(
+            AgentConfig(
+                node_name=plan.name,
+                address=parts.address,
+                cluster_domain=config.cluster_domain,
+                pod_cidrs=(parts.pod_cidr,),
+            ),
+            host=parts.host,
+            client=client,
+            runtime=parts.runtime,
+            images=parts.images,
+            clock=SystemClock(),
+            random=random.Random(),
+        )
+
+    async def start(self) -> None:
+        """Return when the node is registered and Ready, and its endpoints are served."""
+        start_images = getattr(self._parts.images, "start", None)
+        if start_images is not None:
+            await start_images()
+        listening = self._parts.host.listen(self._parts.address, 0)
+        agent = self._agent
+        agent.port = listening.getsockname()[1]
+        await agent.start()
+        self._endpoints = KubeletServer(agent.kit, agent.pods, authorize=administrators_only)
+        name, pki = f"kubelet-{self._plan.name}", self._layout.pki
+        tls = TlsFiles(certificate=pki / f"{name}.crt", key=pki / f"{name}.key")
+        await self._endpoints.listen(listening, server_context(tls, client_ca=(pki / "ca.crt").read_bytes()))
+
+    async def stop(self, *, keep_pods: bool) -> None:
+        """Stop; unless ``keep_pods``, the Pods' containers end first, within their grace."""
+        await self._agent.stop(keep_pods=keep_pods)
+        if self._endpoints is not None:
+            await self._endpoints.close()
