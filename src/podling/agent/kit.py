@@ -77,6 +77,9 @@ class Kit:
 
 def field_path(pod: core_v1.Pod, container: str) -> str:
     """``spec.containers{name}``, as Events name a part of a Pod."""
-    inits = (pod.spec.init_containers if pod.spec else None) or []
-    field = "initContainers" if any(known.name == container for known in inits) else "containers"
-    return f"spec.{field}{{{container}}}"
+    spec = pod.spec or core_v1.PodSpec()
+    sorts = {"initContainers": spec.init_containers, "ephemeralContainers": spec.ephemeral_containers}
+    for field, known in sorts.items():
+        if any(one.name == container for one in known or []):
+            return f"spec.{field}{{{container}}}"
+    return f"spec.containers{{{container}}}"

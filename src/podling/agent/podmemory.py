@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from podling.aio.backoff import Backoff, Streak
+from podling.api import pod as pods
 from podling.api.types import core_v1
 from podling.runtime.interface import Image
 
@@ -52,10 +53,10 @@ class Memory:
         return self.pod.metadata.name or ""
 
     def container(self, name: str) -> core_v1.Container | None:
-        """The spec of a container or init container."""
+        """The spec of a container, init container or ephemeral container."""
         spec = self.pod.spec or core_v1.PodSpec()
-        everything = [*spec.containers, *(spec.init_containers or [])]
-        return next((container for container in everything if container.name == name), None)
+        found = next((container for container in pods.all_containers(spec) if container.name == name), None)
+        return pods.as_container(found) if isinstance(found, core_v1.EphemeralContainer) else found
 
     def fail(self, what: str, rule: Backoff, now: float) -> float:
         """Count a failure of ``what``; returns when to try again."""

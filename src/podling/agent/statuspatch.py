@@ -25,6 +25,7 @@ AGENTS_FIELDS = (
     "conditions",
     "container_statuses",
     "init_container_statuses",
+    "ephemeral_container_statuses",
     "host_ip",
     "host_ips",
     "pod_ip",

@@ -205,8 +205,8 @@ class World:
         return [action for action in self.done if isinstance(action, kind)]
 
     def _start(self, action: StartContainer) -> None:
-        spec = self.view().spec
-        everything = [*(spec.init_containers or []), *spec.containers]
+        view = self.view()
+        everything = [*view.inits, *view.spec.containers, *view.ephemerals]
         made_from = next(c for c in everything if c.name == action.name)
         self._made += 1
         self.images.pop(action.name, None)

@@ -11,9 +11,11 @@ from podling.agent.podspec import container as container_spec
 from podling.agent.podspec import environment, names, resources, security, servicelinks
 from podling.agent.podstate import Failure, StartContainer
 from podling.agent.references import Unknown
+from podling.api import pod as pods
 from podling.api.types import core_v1
 from podling.runtime.interface import (
     ContainerConfig,
+    ContainerState,
     Image,
     NotFound,
     RuntimeFault,
@@ -122,9 +124,22 @@ async def _config(
         resources=resources.of_container(pod, container, memory_capacity=kit.node.memory),
         security=security.of_container(pod, container, seccomp_root=str(kit.paths.seccomp)),
         message_file=str(message_file),
+        pid_target=_target(kit, memory, container.name),
     )
     (kit.paths.logs(pod) / container.name).mkdir(mode=0o755, parents=True, exist_ok=True)
     return container_spec.config(pod, container, parts)
+
+
+def _target(kit: Kit, memory: Memory, name: str) -> str:
+    """The id of the container whose processes the ephemeral container ``name`` is to see.  Raises ``ConfigFault``."""
+    target = pods.target_of(memory.pod.spec or core_v1.PodSpec(), name)
+    if not target:
+        return ""
+    known = kit.observed.containers(memory.uid)
+    found = next((c for c in known if c.name == target and c.state is ContainerState.RUNNING), None)
+    if found is None:
+        raise ConfigFault(f"unable to find target container {target}")
+    return found.id
 
 
 async def _environment(kit: Kit, memory: Memory, container: core_v1.Container) -> dict[str, str]:

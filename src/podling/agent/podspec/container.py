@@ -27,6 +27,7 @@ class Parts:
     resources: Resources
     security: SecurityContext
     message_file: str
+    pid_target: str = ""
 
 
 def config(pod: core_v1.Pod, container: core_v1.Container, parts: Parts) -> ContainerConfig:
@@ -50,6 +51,7 @@ def config(pod: core_v1.Pod, container: core_v1.Container, parts: Parts) -> Cont
         stop_signal=(container.lifecycle.stop_signal if container.lifecycle else None) or "",
         resources=parts.resources,
         security=parts.security,
+        pid_target=parts.pid_target,
     )
 
 

@@ -1,4 +1,4 @@
-"""A Pod that is to run: volumes, one ready sandbox, init containers, then the containers; and keeping them so.
+"""A Pod that is to run: volumes, one ready sandbox, ephemeral and init containers, then the containers; and keeping them so.
 
 Follows kubelet's `computePodActions` step for step, with one difference: what belongs to an earlier sandbox is told apart by
 its sandbox id, so init containers run again in a new sandbox without their old records being purged first.
@@ -10,7 +10,7 @@ from podling.agent import labels
 from podling.api.types import core_v1
 from podling.runtime.interface import ContainerState, Sandbox, SandboxState
 
-from . import inits, restarts
+from . import ephemerals, inits, restarts
 from .actions import CreateSandbox, MountVolumes, Note, PrepareImage, RemoveSandbox, StopSandbox
 from .draft import Draft
 from .killing import grace_of, kill
@@ -26,7 +26,10 @@ def bring_up(draft: Draft) -> None:
         _renew_sandbox(draft)
         return
     _drop_old_sandboxes(draft, sandbox)
-    if not _volumes_ready(draft) or not inits.run(draft, sandbox):
+    if not _volumes_ready(draft):
+        return
+    ephemerals.run(draft, sandbox)
+    if not inits.run(draft, sandbox):
         return
     for container in view.spec.containers:
         _keep(draft, container, sandbox)

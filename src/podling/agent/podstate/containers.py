@@ -26,6 +26,21 @@ def of(
     view: View, container: core_v1.Container, waiting: Waiting | None, *, init: bool
 ) -> core_v1.ContainerStatus:
     """The status of ``container``; ``waiting`` says what holds it back from starting."""
+    status = _told(view, container, waiting)
+    _judge(view, container, status, view.newest(container.name), init=init)
+    return status
+
+
+def of_ephemeral(
+    view: View, container: core_v1.Container, waiting: Waiting | None
+) -> core_v1.ContainerStatus:
+    """The status of an ephemeral container, which is never ready and has no ``started``."""
+    status = _told(view, container, waiting)
+    status.started = None
+    return status
+
+
+def _told(view: View, container: core_v1.Container, waiting: Waiting | None) -> core_v1.ContainerStatus:
     records = view.attempts(container.name)
     status = _of_record(view, container, records) if records else _without_record(view, container)
     if waiting is not None and status.state is not None:
@@ -33,7 +48,6 @@ def of(
             status.last_state = status.state
         told = core_v1.ContainerStateWaiting(reason=waiting.reason, message=waiting.message or None)
         status.state = core_v1.ContainerState(waiting=told)
-    _judge(view, container, status, records[0] if records else None, init=init)
     return status
 
 

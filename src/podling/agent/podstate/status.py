@@ -60,6 +60,7 @@ class _Shown:
         self.inits = [containers.of(view, c, waiting.get(c.name), init=True) for c in view.inits]
         main = [containers.of(view, c, waiting.get(c.name), init=False) for c in view.spec.containers]
         self.main = sorted(main, key=lambda status: status.name)
+        self.ephemerals = [containers.of_ephemeral(view, c, waiting.get(c.name)) for c in view.ephemerals]
 
 
 def _assemble(view: View, shown: _Shown) -> core_v1.PodStatus:
@@ -73,6 +74,7 @@ def _assemble(view: View, shown: _Shown) -> core_v1.PodStatus:
         message=message,
         init_container_statuses=shown.inits or None,
         container_statuses=shown.main or None,
+        ephemeral_container_statuses=shown.ephemerals or None,
         host_ip=host_ips[0] if host_ips else None,
         host_ips=[core_v1.HostIP(ip=ip) for ip in host_ips] or None,
         pod_ip=pod_ips[0] if pod_ips else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 
+from podling.api import pod as pods
 from podling.api.types import core_v1
 from podling.runtime.interface import Container, Sandbox
 
@@ -103,14 +104,17 @@ class View:
     def inits(self) -> list[core_v1.Container]:
         return self.spec.init_containers or []
 
+    @property
+    def ephemerals(self) -> list[core_v1.Container]:
+        return [pods.as_container(one) for one in self.spec.ephemeral_containers or []]
+
     def newest(self, name: str) -> Container | None:
         """The latest attempt of the container ``name`` in any sandbox."""
         return next((c for c in self.containers if c.name == name), None)
 
     def known_status(self, name: str) -> core_v1.ContainerStatus | None:
         """What the last computed status says of the container ``name``."""
-        known = (self.status.container_statuses or []) + (self.status.init_container_statuses or [])
-        return next((status for status in known if status.name == name), None)
+        return pods.container_status(core_v1.Pod(status=self.status), name)
 
     def attempts(self, name: str) -> list[Container]:
         """Every attempt of the container ``name``, latest first."""

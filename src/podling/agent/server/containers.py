@@ -6,6 +6,7 @@ from podling.agent.errors import NotRunning
 from podling.agent.kit import Kit
 from podling.agent.pods import Pods
 from podling.agent.podworker import PodWorker
+from podling.api import pod as pods_api
 from podling.api.types import core_v1
 from podling.runtime.interface import Container, ContainerState
 
@@ -59,9 +60,8 @@ def _newest(kit: Kit, found: PodWorker, container: str) -> Container | None:
 
 def _waiting(found: PodWorker, container: str) -> str:
     """Why there is no log yet."""
-    status = found.memory.status
-    known = [*(status.container_statuses or []), *(status.init_container_statuses or [])]
-    mine = next((one for one in known if one.name == container), None)
+    pod = core_v1.Pod(status=found.memory.status)
+    mine = pods_api.container_status(pod, container)
     waiting = mine.state.waiting if mine is not None and mine.state is not None else None
     prefix = f'container "{container}" in pod "{found.memory.name}" is'
     if waiting is None:

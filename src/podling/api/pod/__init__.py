@@ -9,12 +9,14 @@ from __future__ import annotations
 from .conditions import get_condition, is_ready, is_true, set_condition
 from .containers import (
     all_containers,
+    as_container,
     container_status,
     is_bound,
     is_mirror,
     is_sidecar,
     is_terminal,
     sidecars,
+    target_of,
 )
 from .node_affinity import allows_node
 from .ports import ANY_ADDRESS, HostPort, host_ports
@@ -36,6 +38,7 @@ __all__ = [
     "QosClass",
     "all_containers",
     "allows_node",
+    "as_container",
     "compute_qos_class",
     "container_status",
     "first_untolerated",
@@ -54,5 +57,6 @@ __all__ = [
     "requests",
     "set_condition",
     "sidecars",
+    "target_of",
     "tolerates",
 ]

@@ -23,6 +23,18 @@ def all_containers(spec: PodSpec) -> Iterator[Container | EphemeralContainer]:
     yield from spec.ephemeral_containers or ()
 
 
+def as_container(ephemeral: EphemeralContainer) -> Container:
+    """An ephemeral container as an ordinary one: all its fields but the target's name (EphemeralContainerCommon)."""
+    fields = {name: getattr(ephemeral, name) for name in Container.__struct_fields__}
+    return Container(**fields)
+
+
+def target_of(spec: PodSpec, name: str) -> str:
+    """The container whose processes the ephemeral container ``name`` sees; "" if it sees its own alone."""
+    found = next((one for one in spec.ephemeral_containers or () if one.name == name), None)
+    return (found.target_container_name or "") if found is not None else ""
+
+
 def container_status(pod: Pod, name: str) -> ContainerStatus | None:
     """The status of a container of any sort."""
     if pod.status is None:

@@ -157,7 +157,8 @@ class ContainerConfig:
 
     ``command`` replaces the image's entrypoint, ``args`` its command; None or empty keeps the image's (an empty
     ``args`` with a given ``command`` drops the image's command, as the API defines).  ``log_path`` is relative to the
-    sandbox's ``log_directory``.
+    sandbox's ``log_directory``.  ``pid_target`` is the id of a running container of the same sandbox whose PID namespace it
+    joins (CRI ``TARGET``); a runtime that keeps no PID namespaces apart need not look at it.
     """
 
     name: str
@@ -178,6 +179,7 @@ class ContainerConfig:
     stop_signal: str = ""
     resources: Resources = Resources()
     security: SecurityContext = SecurityContext()
+    pid_target: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

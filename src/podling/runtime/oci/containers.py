@@ -78,8 +78,9 @@ class Containers:
         container_id = secrets.token_hex(32)
         folder = self.context.config.containers / container_id
         record = _record(container_id, box, config, image)
+        target = self._target(box, config)
         try:
-            await self.context.workers.run(_prepare, self.context, box, record, image, folder)
+            await self.context.workers.run(_prepare, self.context, box, record, image, folder, target)
         except BaseException as error:
             await self.context.workers.run(_discard, self.context, record, folder)
             if isinstance(error, (OSError, CgroupFault)):
@@ -89,6 +90,17 @@ class Containers:
         self.cells[container_id] = cell
         self.publish(cell)
         return cell
+
+    def _target(self, box: Box, config: ContainerConfig) -> int:
+        """The process whose PID namespace the container is to join; 0 for none.  Raises ``CreateFault``."""
+        if not config.pid_target:
+            return 0
+        cell = self.cells.get(config.pid_target)
+        pid = cell.view().pid if cell is not None and cell.record.sandbox_id == box.id else 0
+        if not pid:
+            why = f"container {config.pid_target} does not run in its sandbox"
+            raise CreateFault(f"cannot create container {config.name} in the PID namespace of another: {why}")
+        return pid
 
     async def start(self, cell: Cell) -> None:
         """Run the container's process.  Once begun it is carried through, also when the caller is cancelled."""
@@ -292,14 +304,16 @@ def _record(container_id: str, box: Box, config: ContainerConfig, image: Rootfs)
         created_at=time.time_ns(),
         log_path=log,
         stop_signal=spec.stop_signal(config, image.config),
-        own_pids=box.config.namespaces.pid is NamespaceMode.CONTAINER,
+        own_pids=box.config.namespaces.pid is NamespaceMode.CONTAINER and not config.pid_target,
     )
 
 
-def _prepare(context: Context, box: Box, record: ContainerRecord, image: Rootfs, folder: Path) -> None:
+def _prepare(
+    context: Context, box: Box, record: ContainerRecord, image: Rootfs, folder: Path, target: int
+) -> None:
     folder.mkdir(mode=0o711)
     context.images.content.hold(image.image_id, record.id, folder)
-    plan.write(context, box, record.id, record.config, image, folder)
+    plan.write(context, box, record.id, record.config, image, folder, pid_target=target)
     if record.log_path:
         Path(record.log_path).parent.mkdir(parents=True, exist_ok=True)
     records.save(folder / "container.json", record)

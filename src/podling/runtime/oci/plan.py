@@ -43,9 +43,19 @@ _HIDDEN_DEVICES = (
 
 
 def write(
-    context: Context, box: Box, container_id: str, config: ContainerConfig, image: Rootfs, folder: Path
+    context: Context,
+    box: Box,
+    container_id: str,
+    config: ContainerConfig,
+    image: Rootfs,
+    folder: Path,
+    *,
+    pid_target: int,
 ) -> None:
-    """Mount the root file system in ``folder`` and write ``config.json`` beside it.  Raises ``CreateFault``."""
+    """Mount the root file system in ``folder`` and write ``config.json`` beside it.  Raises ``CreateFault``.
+
+    ``pid_target``  the process whose PID namespace it joins instead of what the sandbox says; 0 for none.
+    """
     root = folder / "rootfs"
     root.mkdir()
     rootfs.mount(root, context.config.writable / container_id, image)
@@ -65,7 +75,7 @@ def write(
         rootfs=str(root),
         hostname=_hostname(box),
         cgroups_path=context.tree.absolute(f"{sandboxes.group(box.config)}/{container_id}"),
-        namespaces=_namespaces(context, box),
+        namespaces=_namespaces(context, box, pid_target),
         mounts=[*_own_mounts(box, config), *_mounts(context, config, folder)],
         devices=list(_devices(config)),
         capabilities=granted,
@@ -93,7 +103,7 @@ def _filter(
     return (None, {seccomp.ANNOTATION: compiled}) if compiled is not None else (wanted, {})
 
 
-def _namespaces(context: Context, box: Box) -> dict[str, str]:
+def _namespaces(context: Context, box: Box, pid_target: int) -> dict[str, str]:
     options = box.config.namespaces
     chosen = {"mount": ""}
     if options.network is NamespaceMode.NODE:
@@ -103,7 +113,9 @@ def _namespaces(context: Context, box: Box) -> dict[str, str]:
         chosen |= {"network": box.namespace("net"), "uts": box.namespace("uts")}
     if options.ipc is not NamespaceMode.NODE:
         chosen["ipc"] = box.namespace("ipc")
-    if options.pid is NamespaceMode.CONTAINER:
+    if pid_target:
+        chosen["pid"] = f"/proc/{pid_target}/ns/pid"
+    elif options.pid is NamespaceMode.CONTAINER:
         chosen["pid"] = ""
     elif options.pid is NamespaceMode.POD:
         if box.record.pause is None:
