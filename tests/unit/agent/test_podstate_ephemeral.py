@@ -6,11 +6,11 @@ Rows of sig-node ephemeral_containers. (Source: concepts/workloads/pods/ephemera
 from __future__ import annotations
 
 import pytest
+from podstate_world import World, container, pod
 
 from podling.agent.podstate import Failure
 from podling.api.types import core_v1
 from podling.runtime.interface import ContainerState
-from podstate_world import World, container, pod
 
 
 def debug(world: World, name: str = "debug") -> None:
