@@ -7,7 +7,7 @@ is dropped from what users write and is not discovered. The newest level is serv
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -45,9 +45,9 @@ class Level:
         plan = self._plan(schema.of(type(struct)))
         return self._drop(struct, plan) if plan else False
 
-    @cached_property
+    @property
     def _plans(self) -> dict[Record, _Plan]:
-        return {}
+        return _plans_of(self.minor)
 
     def _plan(self, record: Record) -> _Plan:
         plan = self._plans.get(record)
@@ -103,3 +103,9 @@ class _Plan:
 
     def __bool__(self) -> bool:
         return bool(self.foreign or self.inner)
+
+
+@cache
+def _plans_of(minor: int) -> dict[Record, _Plan]:
+    """What has been found out about types so far, for all servers of a level in this process."""
+    return {}
