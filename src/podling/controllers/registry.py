@@ -26,6 +26,7 @@ from . import (
     replicationcontroller,
     rootca,
     serviceaccount,
+    serviceaccounttoken,
     statefulset,
     tainteviction,
     ttlafterfinished,
@@ -34,6 +35,7 @@ from .loop import Build
 
 CONTROLLERS: Mapping[str, Build] = {
     serviceaccount.NAME: serviceaccount.controller,
+    serviceaccounttoken.NAME: serviceaccounttoken.controller,
     rootca.NAME: rootca.controller,
     clusterroleaggregation.NAME: clusterroleaggregation.controller,
     namespace.NAME: namespace.controller,

@@ -6,9 +6,8 @@ It is ours: made again when deleted, put right when changed (KEP-1205; upstream'
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
-from podling.api import kinds
+from podling.api import codec, kinds
 from podling.api.errors import AlreadyExists
 from podling.api.types import core_v1, meta_v1
 
@@ -25,13 +24,10 @@ DESCRIPTION = {
 }
 
 
-Patch = dict[str, Any]
-
-
 def decide(
     namespace: core_v1.Namespace | None, there: core_v1.ConfigMap | None, root_ca: str
-) -> core_v1.ConfigMap | Patch | None:
-    """What to create, or the merge patch that puts right what is there, or nothing."""
+) -> core_v1.ConfigMap | None:
+    """What is to be there, made from what is there, or nothing if that is right."""
     if namespace is None or not accepts_content(namespace):
         return None
     if there is None:
@@ -41,8 +37,10 @@ def decide(
         return core_v1.ConfigMap(metadata=metadata, data={FILE: root_ca})
     if there.data == {FILE: root_ca} and DESCRIPTION.items() <= (there.metadata.annotations or {}).items():
         return None
-    foreign = {name: None for name in there.data or {} if name != FILE}
-    return {"metadata": {"annotations": DESCRIPTION}, "data": {**foreign, FILE: root_ca}}
+    wanted = codec.struct_clone(there)
+    wanted.data = {FILE: root_ca}
+    wanted.metadata.annotations = {**(wanted.metadata.annotations or {}), **DESCRIPTION}
+    return wanted
 
 
 def controller(context: Context) -> Controller:
@@ -57,10 +55,10 @@ def controller(context: Context) -> Controller:
     async def reconcile(key: Key) -> Outcome:
         wanted = decide(namespaces.get("", key.name), published.get(key.name, CONFIG_MAP), root_ca)
         with contextlib.suppress(AlreadyExists), ignoring_termination():
-            if isinstance(wanted, core_v1.ConfigMap):
-                await config_maps.create(wanted)
+            if wanted is not None and wanted.metadata.uid:
+                await config_maps.update(wanted)
             elif wanted is not None:
-                await config_maps.patch(CONFIG_MAP, wanted, namespace=key.name)
+                await config_maps.create(wanted)
         return DONE
 
     return Controller(name=NAME, watches=watches, reconcile=reconcile)

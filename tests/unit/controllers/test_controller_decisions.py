@@ -41,8 +41,12 @@ def test_the_root_ca_is_made_where_it_is_missing_and_left_where_it_is_right():
 
 
 def test_the_root_ca_is_put_right_without_leaving_what_others_wrote():
-    patch = rootca.decide(namespace(), published(**{"ca.crt": "old", "extra": "x"}), "PEM")
-    assert patch["data"] == {"extra": None, "ca.crt": "PEM"}
+    there = published(**{"ca.crt": "old", "extra": "x"})
+    there.metadata.annotations["example.com/mine"] = "kept"
+    wanted = rootca.decide(namespace(), there, "PEM")
+    assert wanted.data == {"ca.crt": "PEM"}
+    assert wanted.metadata.annotations == {"example.com/mine": "kept", **rootca.DESCRIPTION}
+    assert there.data["ca.crt"] == "old", "what informers hold is read-only"
 
 
 def role(name, *resources, labels=None, selects=None):

@@ -156,6 +156,11 @@ _RULES: dict[str, tuple[rbac_v1.PolicyRule, ...]] = {
     ),
     "root-ca-cert-publisher": (rule("create update", "core", "configmaps"),),
     "service-account-controller": (rule("create", "core", "serviceaccounts"),),
+    "serviceaccount-token-controller": (
+        rule("delete get list update watch", "core", "secrets"),
+        rule("get list update watch", "core", "serviceaccounts"),
+        rule("create", "core", "serviceaccounts/token"),
+    ),
     "service-controller": (
         rule(READ, "core", "services"),
         rule("patch update", "core", "services/status"),
