@@ -1,7 +1,7 @@
 """Changing an object that is stored: the stages that updates, patches and most subresources share.
 
     read -> make the new object from the old -> check revision and identity -> put back what this request may not set
-    -> count managed fields -> admit -> prepare -> validate -> encode -> compare-and-swap, again from the start when
+    -> count managed fields -> admit -> prepare -> validate -> check -> encode -> compare-and-swap, again from the start when
     somebody else was faster
 
 A change that means nothing writes nothing.  A change that takes the last finalizer off a deleted object removes it.
@@ -129,6 +129,7 @@ async def _complete(call: Call, old: Object, new: Object, *, options: WriteOptio
     if judged is not None:
         faults += judged(new.body, old.body)
     raise_faults(call, new, faults)
+    await call.services.admission.check(review)
 
 
 def _check_revision(call: Call, new: meta_v1.ObjectMeta, revision: int, *, is_patch: bool) -> None:

@@ -1,11 +1,12 @@
 """Creating an object: the stages behind the one decode.
 
 identity and times -> put back what a creation may not set -> count managed fields -> admit -> prepare -> validate
--> encode once -> commit; with `generateName`, again under another name when the name is taken
+-> check (limits, quotas) -> encode once -> commit; with `generateName`, again under another name when the name is taken
 """
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 
 from podling.api import codec, errors, names
@@ -13,7 +14,7 @@ from podling.api.object import Object
 from podling.store.interface import KeyExists
 
 from . import tracking
-from .admission import Operation
+from .admission import Operation, Review
 from .call import Call
 from .change import Outcome, raise_faults
 from .options import WriteOptions
@@ -37,12 +38,12 @@ async def create(call: Call, obj: Object, *, options: WriteOptions, is_applied: 
     review = call.review(Operation.CREATE, obj=obj, name=obj.name, is_dry_run=options.dry_run)
     await call.services.admission.admit(review)
     if not generated:
-        return await _commit(call, obj, options=options)
+        return await _commit(call, obj, review, options=options)
     for _ in range(NAME_ATTEMPTS):
         named = codec.clone(obj)
         named.metadata.name = names.generate_name(obj.metadata.generate_name or "", call.services.chance)
         try:
-            return await _commit(call, named, options=options)
+            return await _commit(call, named, review, options=options)
         except errors.AlreadyExists:
             taken = named.metadata.name
     raise errors.AlreadyExists(call.resource.kind, taken, generated=True)
@@ -73,12 +74,13 @@ def _identify(call: Call, obj: Object) -> None:
     meta.deletion_timestamp = meta.deletion_grace_period_seconds = meta.generation = meta.self_link = None
 
 
-async def _commit(call: Call, obj: Object, *, options: WriteOptions) -> Outcome:
+async def _commit(call: Call, obj: Object, review: Review, *, options: WriteOptions) -> Outcome:
     resource = call.resource
     try:
         resource.strategy.prepare_create(obj.body, call.context())
         faults = (*metadata.create(resource.storage, obj.metadata), *resource.rules.create(obj.body))
         raise_faults(call, obj, faults)
+        await _check(call, obj, review)
         data = codec.encode(obj)
         if options.dry_run:
             _refuse_existing(call, obj)
@@ -91,6 +93,14 @@ async def _commit(call: Call, obj: Object, *, options: WriteOptions) -> Outcome:
         return Outcome(stored.value, created=True)
     finally:
         resource.strategy.finish(obj.body)
+
+
+async def _check(call: Call, obj: Object, review: Review) -> None:
+    """The last word on the object; one that is there already is as little charged for as one that is only tried."""
+    is_dry_run = review.is_dry_run or call.find(obj.name) is not None
+    await call.services.admission.check(
+        dataclasses.replace(review, obj=obj, name=obj.name, is_dry_run=is_dry_run)
+    )
 
 
 def _refuse_existing(call: Call, obj: Object) -> None:

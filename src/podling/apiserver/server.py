@@ -25,6 +25,7 @@ from podling.store.watchcache import Selection, WatchCache
 
 from . import endpoints, indexing, serving, startup
 from .admission import PLUGINS, Admission
+from .admission.resource_quota import ResourceQuotas
 from .auth import escalation
 from .auth.authenticate import Authenticator
 from .auth.bootstrap import NODE_RULES
@@ -39,6 +40,7 @@ from .listener import Listener
 from .metrics import Metrics
 from .openapi import OpenApi
 from .pipeline import Pipeline
+from .quotastatus import QuotaStatus
 from .rbac_feed import FollowingAuthorizer
 from .request import Request, Response
 from .resource import Resources
@@ -132,6 +134,9 @@ class ApiServer(Service):
             services=lambda: _service_specs(world),
             chance=chance,
         )
+        quotas = ResourceQuotas(
+            QuotaStatus(self.cache, world.collection(kinds.RESOURCE_QUOTA)).write, clock
+        )
         by_name = {
             "ServiceAccount": kinds.SERVICE_ACCOUNT,
             "Pod": kinds.POD,
@@ -155,7 +160,7 @@ class ApiServer(Service):
             authorizer=self._authorizer,
             tokens=tokens,
             dial=dial,
-            admission=Admission(world, (*PLUGINS, escalation.plugin(self._authorizer))),
+            admission=Admission(world, (*PLUGINS, escalation.plugin(self._authorizer), quotas.plugin())),
             turns=Turns(self.cache),
             closing=asyncio.Event(),
         )

@@ -49,6 +49,10 @@ class World:
         for entry in self.collection(kind).select(selection or Selection()):
             yield self._decoded(kind, entry)
 
+    def in_namespace(self, kind: Kind, namespace: str) -> Iterator[Any]:
+        """Every object of a kind in one namespace."""
+        return self.bodies(kind, Selection(namespace))
+
     async def wait_read(self, kind: Kind, namespace: str, name: str, *, seconds: float) -> Any | None:
         """As `read`, but waits a while for the object to appear."""
         collection = self.collection(kind)

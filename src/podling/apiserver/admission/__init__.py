@@ -2,7 +2,7 @@
 
 The order and the plugins are upstream's defaults plus NodeRestriction, as far as this server has them.  A plugin is
 a module with `admit(review, world)`, called for the operations and resources its row names; it may change
-`review.obj` or raise an `ApiError`.  A new plugin is a module and a row.  Plugins look at the cluster through
+`review.obj` or raise an `ApiError`.  What judges the object as it will be stored is called `check` and comes after validation.  A new plugin is a module and a row.  Plugins look at the cluster through
 `World`, which reads the watch caches, so most never wait.
 """
 
@@ -14,6 +14,7 @@ from functools import cached_property
 
 from . import (
     default_tolerations,
+    limit_ranger,
     namespace_lifecycle,
     node_restriction,
     priority,
@@ -39,10 +40,12 @@ class Plugin:
     """One row: called for these operations on these resources (None: all) and subresources ("*": all)."""
 
     name: str
-    admit: Admit
+    admit: Admit | None
     operations: frozenset[Operation]
     resources: frozenset[str] | None = None
     subresources: frozenset[str] = frozenset({""})
+    check: Admit | None = None
+    """Called when the object is complete and valid, in the same order; it changes nothing."""
 
     def handles(self, operation: Operation, resource: str, subresource: str) -> bool:
         return (
@@ -54,6 +57,14 @@ class Plugin:
 
 PLUGINS = (
     Plugin("NamespaceLifecycle", namespace_lifecycle.admit, _ALL, subresources=frozenset({"*"})),
+    Plugin(
+        "LimitRanger",
+        limit_ranger.admit,
+        _WRITES,
+        frozenset({"pods", "persistentvolumeclaims"}),
+        frozenset({"", "resize"}),
+        check=limit_ranger.check,
+    ),
     Plugin("ServiceAccount", service_account.admit, _CREATE, _PODS),
     Plugin("NodeRestriction", node_restriction.admit, _ALL, _NODE_WRITES, frozenset({"*"})),
     Plugin("Priority", priority.admit, _WRITES, frozenset({"pods", "priorityclasses.scheduling.k8s.io"})),
@@ -71,12 +82,22 @@ class Admission:
 
     async def admit(self, review: Review) -> None:
         """Let every plugin that handles the review have its say, in order; the first refusal ends it."""
+        for plugin in self._asked(review):
+            if plugin.admit is not None:
+                await plugin.admit(review, self._world)
+
+    async def check(self, review: Review) -> None:
+        """Let every plugin judge the object as it will be stored; the first refusal ends it."""
+        for plugin in self._asked(review):
+            if plugin.check is not None:
+                await plugin.check(review, self._world)
+
+    def _asked(self, review: Review) -> list[Plugin]:
         asked = (review.operation, review.resource, review.subresource)
         plugins = self._chosen.get(asked)
         if plugins is None:
             plugins = self._chosen[asked] = [plugin for plugin in self._plugins if plugin.handles(*asked)]
-        for plugin in plugins:
-            await plugin.admit(review, self._world)
+        return plugins
 
     @cached_property
     def _chosen(self) -> dict[tuple[Operation, str, str], list[Plugin]]:

@@ -62,6 +62,9 @@ class World(Protocol):
     def bodies(self, kind: Kind) -> Iterator[Any]:
         """Every object of a kind."""
 
+    def in_namespace(self, kind: Kind, namespace: str) -> Iterator[Any]:
+        """Every object of a kind in one namespace."""
+
     async def wait_read(self, kind: Kind, namespace: str, name: str, *, seconds: float) -> Any | None:
         """As `read`, but waits a while for the object to appear."""
 

@@ -68,11 +68,35 @@ def is_overcommittable(name: str) -> bool:
 def _amounts(given: Mapping[str, str], path: Path) -> Iterator[FieldError]:
     for name, text in given.items():
         here = path.key(name)
-        yield from _container_resource(name, here)
+        yield from container_resource(name, here)
         yield from amount(name, text, here)
 
 
-def _container_resource(name: str, path: Path) -> Iterator[FieldError]:
+def resource_name(name: str, path: Path) -> Iterator[FieldError]:
+    """Faults of the name of a resource of any sort: a standard one, or qualified."""
+    wrong = names.label_key(name)
+    for why in wrong:
+        yield field.invalid(path, name, why)
+    if not wrong and "/" not in name and name not in _STANDARD and not _is_prefixed(name):
+        yield field.invalid(path, name, "must be a standard resource type or fully qualified")
+
+
+def quota_resource(name: str, path: Path) -> Iterator[FieldError]:
+    """Faults of the name of something that a quota can be on."""
+    yield from resource_name(name, path)
+    if "/" not in name and not is_standard_for_quota(name):
+        yield field.invalid(path, name, "must be a standard resource for quota")
+
+
+def is_standard_for_quota(name: str) -> bool:
+    return name in _STANDARD - {"storage"} or name.startswith((HUGE_PAGES, REQUESTS_PREFIX + HUGE_PAGES))
+
+
+def _is_prefixed(name: str) -> bool:
+    return name.startswith((HUGE_PAGES, REQUESTS_PREFIX + HUGE_PAGES, ATTACHABLE))
+
+
+def container_resource(name: str, path: Path) -> Iterator[FieldError]:
     wrong = names.label_key(name)
     for why in wrong:
         yield field.invalid(path, name, why)
