@@ -7,6 +7,7 @@ its sandbox id, so init containers run again in a new sandbox without their old 
 from __future__ import annotations
 
 from podling.agent import labels
+from podling.api import pod as pods
 from podling.api.types import core_v1
 from podling.runtime.interface import ContainerState, Sandbox, SandboxState
 
@@ -75,14 +76,14 @@ def _renew_sandbox(draft: Draft) -> None:
 
 def _is_over(view: View) -> bool:
     """Whether no container is to run any more, so that a lost sandbox is not made again."""
-    if view.spec.restart_policy == "Never":
+    if view.spec.restart_policy == "Never" and all(c.restart_policy is None for c in view.spec.containers):
         return bool(view.containers)
     begun = any(view.newest(container.name) for container in view.spec.containers)
     return begun and not _any_wanted(view) and not _any_alive(view)
 
 
 def _any_wanted(view: View) -> bool:
-    return any(restarts.is_wanted(view, container.name) for container in view.spec.containers)
+    return any(restarts.is_wanted(view, container) for container in view.spec.containers)
 
 
 def _any_alive(view: View) -> bool:
@@ -121,7 +122,7 @@ def _look_for_images(draft: Draft) -> None:
     view = draft.view
     for container in view.inits[:1] or view.spec.containers:
         known = container.name in view.images or container.name in view.failures
-        if not known and restarts.is_wanted(view, container.name):
+        if not known and restarts.is_wanted(view, container):
             draft.act(PrepareImage(container.name))
 
 
@@ -130,7 +131,7 @@ def _keep(draft: Draft, container: core_v1.Container, sandbox: Sandbox) -> None:
     view = draft.view
     record = view.newest(container.name)
     if record is None or record.state is not ContainerState.RUNNING or record.sandbox_id != sandbox.id:
-        if restarts.is_wanted(view, container.name):
+        if restarts.is_wanted(view, container):
             start(draft, container, sandbox)
         return
     results = probed(view, container, record.id)
@@ -144,5 +145,9 @@ def _keep(draft: Draft, container: core_v1.Container, sandbox: Sandbox) -> None:
     elif results.startup_failed:
         why, probe = f"Container {container.name} failed startup probe", container.startup_probe
     if why:
-        again = ", will be restarted" if restarts.restart_wanted(view, failed=True) else ""
+        again = (
+            ", will be restarted"
+            if pods.is_restarted(view.spec, container, restarts.KILLED_EXIT_CODE)
+            else ""
+        )
         kill(draft, record, why + again, grace=grace_of(view, probe))

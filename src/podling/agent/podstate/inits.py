@@ -6,6 +6,7 @@ new sandbox all of them run again.  (Source: concepts/workloads/pods/init-contai
 
 from __future__ import annotations
 
+from podling.api import pod as pods
 from podling.api.pod import is_sidecar
 from podling.api.types import core_v1
 from podling.runtime.interface import Container, ContainerState, Sandbox
@@ -62,7 +63,7 @@ def _plain(draft: Draft, container: core_v1.Container, record: Container | None,
     if record is not None and restarts.is_dead(record):
         if restarts.succeeded(record):
             return True
-        if draft.view.spec.restart_policy == "Never":
+        if not pods.is_restarted(draft.view.spec, container, restarts.exit_code(record)):
             draft.over = True
             return False
     start(draft, container, sandbox)

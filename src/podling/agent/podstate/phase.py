@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from podling.api.pod import is_sidecar
+from podling.api import pod as pods
 from podling.api.types import core_v1
 
 
 @dataclass(slots=True)
 class _Count:
-    """How many containers are in which situation; ``stopped`` includes those that wait to be restarted."""
+    """How many containers are in which situation.
+
+    ``lost_init`` failed and are not tried again; of the ``stopped``, those ``restarting`` are to run again.
+    """
 
     pending_init: int = 0
-    failed_init: int = 0
+    lost_init: int = 0
     running: int = 0
     waiting: int = 0
     stopped: int = 0
     succeeded: int = 0
+    restarting: int = 0
 
 
 def of(
@@ -28,14 +32,18 @@ def of(
     *,
     final: bool = False,
 ) -> str:
-    """Pending, Running, Succeeded or Failed; ``final``: nothing will be restarted, whatever the policy says."""
+    """Pending, Running, Succeeded or Failed; ``final``: nothing will be restarted, whatever the policies say."""
     count = _Count()
     for container, status in zip(spec.init_containers or [], inits, strict=True):
-        (_count_sidecar if is_sidecar(container) else _count_init)(count, status)
+        if pods.is_sidecar(container):
+            _count_sidecar(count, status)
+        else:
+            _count_init(count, _ended(spec, container, status))
+    named = {container.name: container for container in spec.containers}
     initialized = any(_has_run(status) for status in main)
     for status in main:
-        _count_main(count, status)
-    if count.failed_init and spec.restart_policy == "Never":
+        _count_main(count, status, _ended(spec, named[status.name], status))
+    if count.lost_init:
         return "Failed"
     if (count.pending_init and not initialized) or count.waiting:
         return "Pending"
@@ -43,26 +51,39 @@ def of(
         return "Running"
     if not count.stopped:
         return "Pending"
-    return _of_stopped(count, spec.restart_policy or "Always", final=final)
-
-
-def _of_stopped(count: _Count, policy: str, *, final: bool) -> str:
-    all_succeeded = count.stopped == count.succeeded
-    if not final and policy == "Always":
+    if count.restarting and not final:
         return "Running"
-    if all_succeeded:
-        return "Succeeded"
-    return "Failed" if final or policy == "Never" else "Running"
+    return "Succeeded" if count.stopped == count.succeeded else "Failed"
 
 
-def _count_init(count: _Count, status: core_v1.ContainerStatus) -> None:
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a container ended the last time, and whether it is to run again; ``settled``: it does not wait for that yet."""
+
+    failed: bool
+    settled: bool
+    restarted: bool
+
+
+def _ended(
+    spec: core_v1.PodSpec, container: core_v1.Container, status: core_v1.ContainerStatus
+) -> _End | None:
     state, last = _parts(status)
-    if state.terminated is not None:
-        count.failed_init += state.terminated.exit_code != 0
-    elif state.waiting is not None and last.terminated is not None:
-        count.failed_init += last.terminated.exit_code != 0
-    else:
+    terminated = state.terminated or (last.terminated if state.running is None else None)
+    if terminated is None:
+        return None
+    code, settled = terminated.exit_code, state.terminated is not None
+    judged = (
+        code if settled else code or 1
+    )  # what waits to run again has not succeeded, whatever it said before
+    return _End(failed=code != 0, settled=settled, restarted=pods.is_restarted(spec, container, judged))
+
+
+def _count_init(count: _Count, end: _End | None) -> None:
+    if end is None:
         count.pending_init += 1
+    else:
+        count.lost_init += end.failed and not end.restarted
 
 
 def _count_sidecar(count: _Count, status: core_v1.ContainerStatus) -> None:
@@ -76,15 +97,13 @@ def _count_sidecar(count: _Count, status: core_v1.ContainerStatus) -> None:
         count.waiting += 1
 
 
-def _count_main(count: _Count, status: core_v1.ContainerStatus) -> None:
-    state, last = _parts(status)
-    if state.running is not None:
+def _count_main(count: _Count, status: core_v1.ContainerStatus, end: _End | None) -> None:
+    if end is not None:
+        count.stopped += 1
+        count.succeeded += end.settled and not end.failed
+        count.restarting += end.restarted
+    elif _parts(status)[0].running is not None:
         count.running += 1
-    elif state.terminated is not None:
-        count.stopped += 1
-        count.succeeded += state.terminated.exit_code == 0
-    elif last.terminated is not None:
-        count.stopped += 1
     else:
         count.waiting += 1
 

@@ -1,4 +1,4 @@
-"""Whether and when a container that is not running runs again: restart policies and CrashLoopBackOff.
+"""Whether and when a container that is not running runs again: CrashLoopBackOff, and the restart policies of `api/pod/restarts`.
 
 The first restart comes at once, the next ones 10 s, 20 s ... 300 s after the container ended; a container that ran for more
 than 10 minutes starts anew, and so does one in a new sandbox.  The count of restarts in a row is written on the container itself (`labels.CRASHES`), so the
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from podling.agent import labels
 from podling.aio.backoff import Backoff
+from podling.api import pod as pods
+from podling.api.types import core_v1
 from podling.runtime.interface import Container, ContainerState
 
 from .view import View
@@ -20,7 +22,8 @@ SHOW_SECONDS = 3
 """How long a status shows what happened (Terminated, ErrImagePull) before it shows the wait (CrashLoopBackOff)."""
 
 DEAD = (ContainerState.EXITED, ContainerState.UNKNOWN)
-LOST_EXIT_CODE = 137
+KILLED_EXIT_CODE = 137
+LOST_EXIT_CODE = KILLED_EXIT_CODE
 """Of a container whose end nobody saw: upstream's code for ContainerStatusUnknown."""
 
 
@@ -36,25 +39,19 @@ def succeeded(container: Container) -> bool:
     return is_dead(container) and exit_code(container) == 0
 
 
-def is_wanted(view: View, name: str) -> bool:
-    """Whether the container ``name`` of the Pod's main list is to be started (again)."""
-    container = view.newest(name)
+def is_wanted(view: View, container: core_v1.Container) -> bool:
+    """Whether ``container``, of the Pod's main list, is to be started (again)."""
+    record = view.newest(container.name)
     if view.pod.metadata.deletion_timestamp is not None:
         return False
-    if container is None:
-        code = _forgotten_exit_code(view, name)
-        return code is None or restart_wanted(view, failed=code != 0)
-    if container.state is ContainerState.RUNNING:
+    if record is None:
+        code = _forgotten_exit_code(view, container.name)
+        return code is None or pods.is_restarted(view.spec, container, code)
+    if record.state is ContainerState.RUNNING:
         return False
-    if container.state is ContainerState.CREATED:
+    if record.state is ContainerState.CREATED:
         return True
-    return restart_wanted(view, failed=exit_code(container) != 0)
-
-
-def restart_wanted(view: View, *, failed: bool) -> bool:
-    """What the restart policy says of a container that ended."""
-    policy = view.spec.restart_policy or "Always"
-    return policy == "Always" or (policy == "OnFailure" and failed)
+    return pods.is_restarted(view.spec, container, exit_code(record))
 
 
 def _forgotten_exit_code(view: View, name: str) -> int | None:

@@ -29,6 +29,7 @@ from .resources import (
     qos_class,
     requests,
 )
+from .restarts import is_restarted
 from .taints import first_untolerated, is_tolerated, tolerates
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "is_bound",
     "is_mirror",
     "is_ready",
+    "is_restarted",
     "is_sidecar",
     "is_terminal",
     "is_tolerated",

@@ -9,7 +9,7 @@ from podling.api import codec, field, names
 from podling.api.field import FieldError, Path
 from podling.api.types import core_v1
 
-from . import environment, probes, resources, security
+from . import environment, probes, resources, restarts, security
 from .metadata import each
 
 _PULL = ("Always", "IfNotPresent", "Never")
@@ -51,6 +51,7 @@ def _regular(
         if container.name in seen:
             yield field.duplicate(here / "name", container.name)
         seen.add(container.name)
+        yield from restarts.faults(container, here)
         yield from _hooks(container, here, grace=grace)
     yield from _host_ports(containers, path)
 
@@ -60,10 +61,7 @@ def _init(spec: core_v1.PodSpec, path: Path, *, volumes: Volumes, is_pod: bool) 
     for index, container in enumerate(spec.init_containers or ()):
         here = path / index
         yield from _common(container, here, volumes=volumes, is_pod=is_pod)
-        if container.restart_policy not in (None, "Always", "OnFailure", "Never"):
-            yield field.not_supported(
-                here / "restartPolicy", container.restart_policy, ("Always", "OnFailure", "Never")
-            )
+        yield from restarts.faults(container, here)
         if container.name in seen:
             yield field.duplicate(here / "name", container.name)
         elif container.name:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from podling.api import codec, field, names
+from podling.api import pod as pods
 from podling.api.field import FieldError, Path
 from podling.api.types import core_v1
 
@@ -71,16 +72,14 @@ def update_status(pod: core_v1.Pod, old: core_v1.Pod) -> Iterator[FieldError]:
     if status.nominated_node_name and status.nominated_node_name != before.nominated_node_name:
         yield from each(names.dns1123_subdomain, status.nominated_node_name, STATUS / "nominatedNodeName")
     yield from immutable(status.qos_class, before.qos_class, STATUS / "qosClass")
-    policy = _spec(old).restart_policy or "Always"
-    restartable = {c.name for c in _spec(old).init_containers or () if c.restart_policy == "Always"}
     yield from _transitions(
-        status.container_statuses, before.container_statuses, "containerStatuses", policy=policy
+        status.container_statuses, before.container_statuses, "containerStatuses", spec=_spec(old)
     )
     yield from _transitions(
-        [s for s in status.init_container_statuses or () if s.name not in restartable],
-        [s for s in before.init_container_statuses or () if s.name not in restartable],
+        status.init_container_statuses,
+        before.init_container_statuses,
         "initContainerStatuses",
-        policy=policy,
+        spec=_spec(old),
     )
     for index, address in enumerate(status.pod_ips or ()):
         yield from each(names.ip_address, address.ip, STATUS / "podIPs" / index)
@@ -209,15 +208,17 @@ def _transitions(
     old: Sequence[core_v1.ContainerStatus] | None,
     name: str,
     *,
-    policy: str,
+    spec: core_v1.PodSpec,
 ) -> Iterator[FieldError]:
     """A container that is not to be restarted does not run again."""
-    if policy == "Always":
-        return
+    containers = {
+        container.name: container for container in (*spec.containers, *(spec.init_containers or ()))
+    }
     running = {status.name for status in new or () if not _terminated(status)}
     for index, status in enumerate(old or ()):
         ended = _terminated(status)
-        if ended is None or (ended.exit_code and policy == "OnFailure"):
+        container = containers.get(status.name, core_v1.Container(name=status.name))
+        if ended is None or pods.is_restarted(spec, container, ended.exit_code):
             continue
         if status.name in running:
             why = "may not be transitioned to non-terminated state"
