@@ -25,6 +25,7 @@ from .auth.authenticate import Authenticator
 from .auth.authorize import Authorizer
 from .auth.tokens import ServiceAccountTokens
 from .config import Config
+from .metrics import Metrics
 from .request import Request, RequestInfo, Response, UserInfo
 from .resource import Resource, Resources
 from .strategies import Context
@@ -64,6 +65,7 @@ class Services:
     dial: NodeDialer
     admission: Admission
     turns: Turns
+    metrics: Metrics
     closing: asyncio.Event
     """Set when the server closes: sessions end."""
 

@@ -33,6 +33,7 @@ class Config:
     max_writes_in_flight          the same for writes.
     request_seconds               an ordinary request that takes longer gets 504; upstream's default.
     watch_seconds                 a watch without timeoutSeconds ends after between one and two times this.
+    access_log                    whether every request is logged, not only those that fail or are slow.
     bookmark_seconds              how often an idle watch that asked for bookmarks gets one.
     event_ttl_seconds             Events are deleted this long after their last write; upstream's `--event-ttl`.
     service_account_token_seconds lifetime of the token in the projected volume that admission adds to Pods.
@@ -58,6 +59,7 @@ class Config:
     max_writes_in_flight: int = 200
     request_seconds: float = 60
     watch_seconds: float = 1800
+    access_log: bool = False
     bookmark_seconds: float = 60
     event_ttl_seconds: float = 3600
     service_account_token_seconds: int = 3607

@@ -41,14 +41,18 @@ class Endpoints:
         self.paths = sorted(path for path in table if path != "/")
 
     def find(self, path: str) -> Endpoint | None:
+        return self._table.get(self.place(path))
+
+    def place(self, path: str) -> str:
+        """The path in the table that serves a path, "" if none does."""
         path = path.rstrip("/")
         if not path:
-            return self._table.get("/")
+            return "/" if "/" in self._table else ""
         while path:
             if path in self._table:
-                return self._table[path]
+                return path
             path = path.rpartition("/")[0]
-        return None
+        return ""
 
 
 def made(
@@ -64,7 +68,9 @@ def made(
     """All endpoints of one server."""
     documents = _Documents(discovery, openapi)
 
-    async def measured(_: Request) -> Response:
+    async def measured(request: Request) -> Response:
+        if request.path.rstrip("/") != "/metrics":
+            raise errors.NoSuchResource
         return metrics.response()
 
     async def described(request: Request) -> Response:
@@ -89,6 +95,7 @@ def made(
             "/api": documents.discovered,
             "/apis": documents.discovered,
             "/metrics": measured,
+            "/metrics/slis": health.measured,
             "/openapi/v2": documents.swagger,
             "/openapi/v3": documents.openapi,
             "/openid/v1/jwks": keys,

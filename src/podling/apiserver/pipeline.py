@@ -11,32 +11,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from podling.aio.deadline import within
 from podling.api import errors
 
-from . import dispatch, limits, render, routes
+from . import accesslog, dispatch, limits, render, routes
 from .auth.impersonate import impersonated
 from .call import Services
 from .endpoints import Endpoints
-from .metrics import Metrics
-from .request import Request, Response, UserInfo
+from .following import followed
+from .metrics import Series
+from .request import Chunks, Request, Response, Upgrade, UserInfo
 
-access = logging.getLogger("podling.apiserver.access")
 log = logging.getLogger(__name__)
-
-SLOW_SECONDS = 1.0
-"""Requests that take longer are logged even when others are not."""
 
 
 class Pipeline:
     """The stages of one server."""
 
-    def __init__(self, services: Services, *, endpoints: Endpoints, metrics: Metrics) -> None:
+    def __init__(self, services: Services, *, endpoints: Endpoints) -> None:
         self._services = services
         self._endpoints = endpoints
-        self._metrics = metrics
+        self._metrics = services.metrics
         config = services.config
         self.reads = limits.Room("readOnly", config.max_reads_in_flight)
         self.writes = limits.Room("mutating", config.max_writes_in_flight)
@@ -47,6 +44,11 @@ class Pipeline:
         """Until no request is under way; long-running ones do not count."""
         await self._idle.wait()
 
+    def highest(self, now: float) -> Iterator[tuple[str, int]]:
+        """The most requests of each kind that were under way at once just now."""
+        for room in (self.reads, self.writes):
+            yield room.kind, room.highest(now)
+
     async def handle(self, request: Request) -> Response:
         """Serve one request; never raises but when cancelled."""
         started = asyncio.get_running_loop().time()
@@ -56,11 +58,12 @@ class Pipeline:
         except errors.ApiError as error:
             response = render.failure(request, error)
         except TimeoutError:
+            self._metrics.terminated(request, 504)
             response = render.failure(request, limits.timed_out(request.info))
         except Exception as error:  # the outermost boundary: nothing above could answer
             log.exception("%s %s failed", request.method, request.path, exc_info=error)
             response = render.failure(request, errors.InternalError(f"{type(error).__name__}: {error}"))
-        self._finish(request, response, asyncio.get_running_loop().time() - started)
+        self._finish(request, response, started)
         return response
 
     async def _serve(self, request: Request) -> Response:
@@ -70,13 +73,14 @@ class Pipeline:
         seconds = 0.0 if is_long_running else limits.seconds_for(request.query, config.request_seconds)
         authorizer = self._services.authorizer
         if request.user is None:
-            request.user = self._services.authenticator.authenticate(request)
+            request.user = self._authenticated(request)
         if _impersonates(request):
             request.user = impersonated(request.user, _lower(request.headers), authorizer.check)
         if is_long_running:
             return await self._authorized(request, request.user)
         room = self.reads if info.verb in limits.READ_VERBS else self.writes
         if not room.admits(request.user):
+            self._metrics.terminated(request, 429)
             return limits.too_many()
         room.enter(asyncio.get_running_loop().time())
         self._idle.clear()
@@ -87,9 +91,23 @@ class Pipeline:
             if not self.reads.count and not self.writes.count:
                 self._idle.set()
 
+    def _authenticated(self, request: Request) -> UserInfo:
+        try:
+            user = self._services.authenticator.authenticate(request)
+        except errors.Unauthorized:
+            self._metrics.strangers += 1
+            raise
+        self._metrics.authenticated(user.name)
+        return user
+
     async def _authorized(self, request: Request, user: UserInfo) -> Response:
         info = request.info
-        self._services.authorizer.check(user, info)
+        try:
+            self._services.authorizer.check(user, info)
+        except errors.Forbidden:
+            self._metrics.denied += 1
+            raise
+        self._metrics.allowed += 1
         if info.is_resource:
             return await dispatch.resource(self._services, request, user)
         endpoint = self._endpoints.find(request.path)
@@ -99,28 +117,43 @@ class Pipeline:
             raise dispatch.WrongMethod
         return await endpoint(request)
 
-    def _finish(self, request: Request, response: Response, seconds: float) -> None:
+    def _finish(self, request: Request, response: Response, started: float) -> None:
         headers = response.headers
         headers["Audit-Id"] = request.audit_id
         headers.setdefault("Cache-Control", "no-cache, private")
         if request.warnings:
             headers["Warning"] = ", ".join(map(_warning, dict.fromkeys(request.warnings)))
-        self._metrics.observe(request.info, response.status, seconds)
-        level = logging.INFO if response.status >= 500 or seconds > SLOW_SECONDS else logging.DEBUG
-        if access.isEnabledFor(level):
-            user = request.user.name if request.user is not None else ""
-            access.log(
-                level,
-                "verb=%s uri=%s status=%d latency_ms=%.1f user=%s agent=%s remote=%s audit=%s",
-                request.info.verb,
-                request.path,
-                response.status,
-                seconds * 1000,
-                user,
-                request.headers.get("user-agent", ""),
-                request.remote,
-                request.audit_id,
+        body, series = response.body, self._metrics.series(request)
+        if isinstance(body, bytes):
+            self._ended(
+                request, response.status, len(body), asyncio.get_running_loop().time() - started, series
             )
+        else:
+            response.body = self._followed(request, response.status, body, started, series)
+
+    def _followed(
+        self, request: Request, status: int, body: Chunks | Upgrade, started: float, series: Series | None
+    ) -> Chunks | Upgrade:
+        """A body that is counted as under way until it ends, and logged then."""
+
+        def began() -> None:
+            if series is not None:
+                series.active += 1
+
+        def ended() -> None:
+            if series is not None:
+                series.active -= 1
+            self._ended(request, status, 0, asyncio.get_running_loop().time() - started, series)
+
+        return followed(body, began=began, ended=ended)
+
+    def _ended(self, request: Request, status: int, size: int, seconds: float, series: Series | None) -> None:
+        if series is not None:
+            series.answered(status, size, seconds)
+        is_slow = seconds > accesslog.SLOW_SECONDS and not limits.is_long_running(request.info)
+        if self._services.config.access_log or status >= 500 or is_slow:
+            verb = series.verb if series is not None else request.method
+            accesslog.write(request, verb, status, seconds)
 
 
 def _impersonates(request: Request) -> bool:

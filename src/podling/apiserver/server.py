@@ -37,7 +37,7 @@ from .discovery import Discovery
 from .expiry import Expiry
 from .health import Health
 from .listener import Listener
-from .metrics import Metrics
+from .metrics import Metrics, state
 from .openapi import OpenApi
 from .pipeline import Pipeline
 from .quotastatus import QuotaStatus
@@ -66,14 +66,13 @@ class ApiServer(Service):
         super().__init__("apiserver")
         self.config = config
         self.cache = WatchCache(store, splice=codec.splice_revision)
-        self.metrics = Metrics()
+        self.metrics = Metrics(self)
         self._is_bootstrapped = False
         self._services = self._assemble(clock, random, dial)
-        self._pipeline = Pipeline(self._services, endpoints=self._endpoints(), metrics=self.metrics)
+        self._endpoints = self._make_endpoints()
+        self._pipeline = Pipeline(self._services, endpoints=self._endpoints)
         self._listener: Listener | None = None
-        self.metrics.gauges["apiserver_current_inflight_requests"] = lambda: (
-            self._pipeline.reads.count + self._pipeline.writes.count
-        )
+        self.metrics.sources.append(self._state)
 
     async def handle(self, request: Request) -> Response:
         """Serve one request; `request.user` set skips authentication and nothing else."""
@@ -84,6 +83,15 @@ class ApiServer(Service):
         if self._listener is None:
             self._listener = Listener(self.handle, max_body=self.config.max_body_bytes)
         await self._listener.listen(sock, ssl_context)
+
+    def is_served(self, group: str, version: str, resource: str, subresource: str) -> bool:
+        """For `metrics`: whether there is such a resource."""
+        row = self._services.resources.find(group, version, resource)
+        return row is not None and (not subresource or subresource in row.kind.subresources)
+
+    def place(self, path: str) -> str:
+        """For `metrics`: the endpoint that answers a path; "" if none does."""
+        return self._endpoints.place(path)
 
     async def close(self) -> None:
         """Stop; safe to repeat."""
@@ -162,10 +170,11 @@ class ApiServer(Service):
             dial=dial,
             admission=Admission(world, (*PLUGINS, escalation.plugin(self._authorizer), quotas.plugin())),
             turns=Turns(self.cache),
+            metrics=self.metrics,
             closing=asyncio.Event(),
         )
 
-    def _endpoints(self) -> endpoints.Endpoints:
+    def _make_endpoints(self) -> endpoints.Endpoints:
         config, services = self.config, self._services
         return endpoints.made(
             config=config,
@@ -176,6 +185,14 @@ class ApiServer(Service):
             metrics=self.metrics,
             tokens=services.tokens,
         )
+
+    def _state(self) -> Iterator[str]:
+        """What `/metrics` says of the present."""
+        services, now = self._services, asyncio.get_running_loop().time()
+        stored = (kind for kind in self._served if kind.is_stored and kinds.storage_kind(kind) is kind)
+        yield from state.stored({kind: services.world.collection(kind) for kind in stored})
+        yield from state.in_flight(self._pipeline.highest(now))
+        yield from state.build(endpoints.version_info(self.config.version, services.level))
 
     def _health(self) -> Health:
         def following() -> str:

@@ -79,6 +79,7 @@ async def _events(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _lifetime(call, options)
     patience = call.services.config.bookmark_seconds
+    told = call.services.metrics.watched(call.resource.kind)
     try:
         since, is_initial = await _beginning(call, options)
         if since > call.services.cache.revision:
@@ -87,6 +88,7 @@ async def _events(
         with call.resource.collection.subscribe(selected, since=since) as subscription:
             present = call.resource.collection.select(selected) if is_initial else []
             for portion in _portions(present):
+                told.count += len(portion)
                 yield framer.present(portion)
             if is_initial and options.initial_events and options.bookmarks:
                 yield framer.bookmark(since, INITIAL_EVENTS_END)
@@ -94,9 +96,11 @@ async def _events(
             while (left := deadline - loop.time()) > 0:
                 batches = await subscription.next(min(left, patience))
                 if len(batches) == 1:
+                    told.count += len(batches[0].views)
                     yield framer.changes(batches[0])
                 elif batches:
                     for several in _gathered(batches):
+                        told.count += sum(len(batch.views) for batch in several)
                         yield b"".join(map(framer.changes, several))
                 elif options.bookmarks:
                     yield framer.bookmark(subscription.revision)
