@@ -36,6 +36,7 @@ COMMANDS = {
     "doctor": Entry("doctor", "Say what this machine offers, what is missing and what that costs"),
     "kubeconfig": Entry("kubeconfig", "Print a cluster's kubeconfig, or merge it into a file"),
     "demo": Entry("demo", "Run the tutorial's Pods, step by step"),
+    "node": Entry("node", "List a cluster's nodes; make one fail and mend it"),
     "image": Entry("image", "List, pull, load and remove images"),
     "get": Entry("get", "Show objects as a table, YAML or JSON"),
     "apply": Entry("apply", "Create or change the objects of a file"),

@@ -58,7 +58,7 @@ def _facts(layout: Layout, config: settings.ClusterConfig, found: Holder | None)
         "pid": found.pid,
         "server": found.server,
         "upSeconds": round(time.time() - found.since, 1),
-        "residentBytes": _resident(found.pid),
+        "residentBytes": resident(found.pid),
         "runtime": found.runtime,
         "runtimeNote": found.runtime_note,
         "notIsolated": list(found.not_isolated),
@@ -92,7 +92,7 @@ def _ready(node: Any) -> bool:
     return any(one.type == "Ready" and one.status == "True" for one in node.status.conditions or ())
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """Resident memory of a process in bytes; 0 if it has just gone."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

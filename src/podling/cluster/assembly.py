@@ -36,6 +36,7 @@ from . import access, machine, nodes, pki, users
 from . import config as settings
 from .claim import Holder
 from .config import ClusterConfig, write_private
+from .control import Control
 from .dialer import KubeletDialer
 from .fleet import Fleet
 from .inprocess import InProcessTransport
@@ -235,9 +236,12 @@ class Cluster:
         return self._plan.name
 
     async def _start_further_nodes(self) -> str | None:
-        """further nodes. Registered and Ready, each in a process of its own."""
+        """further nodes. Registered and Ready, each in a process of its own; ``podling node`` is answered."""
         assert self._fleet is not None
         await self._fleet.wait_ready()
+        control = Control(self.layout, self._fleet)
+        await control.start()
+        self._stack.push_async_callback(control.close)
         return ", ".join(self._fleet.members) or None
 
     async def _informers(self, user: UserInfo) -> Informers:

@@ -97,6 +97,13 @@ class Cli:
         ranges = ("--cluster-cidr", pods, "--service-cidr", services)
         return self("up", "--port", "0", *ranges, "--nodes", str(count), *words)
 
+    def node(self, verb, *words, code=0):
+        """``podling node VERB ...``; the exit code must be ``code``."""
+        named = ("--name", self.name, "--data-dir", str(self.data_dir))
+        done = self.raw(PODLING, "node", verb, *named, *words)
+        assert done.code == code, f"node {verb} {words}: exit code {done.code}\n{done.out}\n{done.err}"
+        return done
+
     def kubectl(self, *words, input=""):
         """kubectl's output; it must succeed."""
         done = self.raw("kubectl", "--kubeconfig", str(self.layout.kubeconfig), *words, input=input)

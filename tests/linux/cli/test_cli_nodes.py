@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from cli_world import LIMIT
@@ -129,10 +130,10 @@ def exec_of(cli, pod):
     return [*kubectl, "exec", pod["metadata"]["name"], "--", "true"]
 
 
-def in_group_of(cli, pid):
+def in_group_of(cli, pid, node=""):
     try:
         with open(f"/proc/{pid}/cgroup") as file:
-            return f"/podling/{cli.layout.identity}/" in file.read()
+            return f"/podling/{cli.layout.identity}/{node and node + '/'}" in file.read()
     except (FileNotFoundError, ProcessLookupError):
         return False
 
@@ -157,3 +158,35 @@ def wait_until(holds):
     while not holds():
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.05)
+
+
+def test_a_node_without_power_is_gone_and_comes_back_with_what_belongs_to_it(cli, everywhere):
+    second = f"{cli.name}-2"
+    pod = everywhere[second]
+    states = {one["name"]: one for one in cli.node("ls", "-o", "json").document}
+    assert {name: one["state"] for name, one in states.items()} == dict.fromkeys(everywhere, "ready")
+    assert states[second]["pid"] == agents(cli, second)[0]
+    cli.node("stop", second)
+    assert agents(cli, second) == []
+    assert not [pid for pid in filter(str.isdigit, os.listdir("/proc")) if in_group_of(cli, pid, second)]
+    assert str(cli.layout.node(second)) not in Path("/proc/self/mountinfo").read_text()
+    assert second in cli.node("pause", second, code=4).err
+    address = pod["status"]["podIP"]
+    inside(cli, everywhere[cli.name], "nc", "-w", "4", address, "8080", "-e", "true", code=1)
+    cli.node("start", second)
+    cli.kubectl("wait", "pod", pod["metadata"]["name"], "--for=condition=Ready", f"--timeout={LIMIT}s")
+    back = pods_by_node(cli)[second]
+    assert back["metadata"]["uid"] == pod["metadata"]["uid"]
+    assert container_ids({second: back}) != container_ids({second: pod})
+    assert fetched(cli, everywhere[cli.name], back["status"]["podIP"]) == pod["metadata"]["name"]
+
+
+def test_the_node_of_the_api_server_and_nodes_that_are_not_there_are_left_alone(cli):
+    cli.up_with_nodes(2)
+    assert "'podling down' stops that" in cli.node("stop", cli.name, code=2).err
+    assert f"the cluster's nodes are {cli.name}, {cli.name}-2" in cli.node("stop", "nobody", code=1).err
+    assert "it is ready" in cli.node("start", f"{cli.name}-2", code=4).err
+    assert "from 2 to 1: what runs on a node would be lost" in cli("up", "--nodes", "1", code=2).err
+    cli.kill()
+    assert "is not up" in cli.node("stop", f"{cli.name}-2", code=4).err
+    assert {one["state"] for one in cli.node("ls", "-o", "json").document} == {"down"}
