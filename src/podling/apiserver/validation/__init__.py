@@ -24,6 +24,7 @@ from podling.api.kinds import Kind
 Faults = Iterable[FieldError]
 
 _MODULES = {
+    "apps_v1:ControllerRevision": "controller_revision",
     "apps_v1:DaemonSet": "daemon_set",
     "apps_v1:Deployment": "deployment",
     "apps_v1:ReplicaSet": "replica_set",
