@@ -4,6 +4,7 @@ Rows: conformance v1.24, test/e2e/apps/cronjob.go; https://kubernetes.io/docs/co
 """
 
 import asyncio
+import contextlib
 from datetime import datetime
 
 import pytest
@@ -143,7 +144,7 @@ async def test_replace_stops_the_job_before(tmp_path):
 async def test_suspended_starts_nothing_and_resumed_starts_what_was_missed_once(tmp_path):
     async with ControllersWorld(tmp_path) as world:
         await world.create(CRON, "tick", spec=cron("0 * * * *", suspend=True))
-        await asyncio.sleep(5 * HOUR)
+        await asyncio.sleep(2 * HOUR)
         assert (world.all(JOB), status(world).active) == ([], None)
         await world.patch(CRON, "tick", {"spec": {"suspend": False}}, type=PatchType.MERGE)
         await world.until(lambda: world.all(JOB))
@@ -156,7 +157,7 @@ async def test_a_starting_deadline_lets_go_of_what_is_too_late(tmp_path):
     async with ControllersWorld(tmp_path) as world:
         suspended = cron("0 * * * *", suspend=True, startingDeadlineSeconds=60)
         await world.create(CRON, "tick", spec=suspended)
-        await asyncio.sleep(5 * HOUR)
+        await asyncio.sleep(2 * HOUR)
         await world.patch(CRON, "tick", {"spec": {"suspend": False}}, type=PatchType.MERGE)
         now = world.clock.now()
         await world.until(lambda: world.all(JOB))
@@ -180,7 +181,7 @@ async def test_more_than_a_hundred_missed_starts_are_told_of_and_the_latest_is_m
 async def test_a_new_schedule_has_missed_nothing(tmp_path):
     async with ControllersWorld(tmp_path) as world:
         await world.create(CRON, "tick", spec=cron("0 0 1 1 *"))
-        await asyncio.sleep(5 * HOUR)
+        await asyncio.sleep(2 * HOUR)
         await world.patch(CRON, "tick", {"spec": {"schedule": "*/30 * * * *"}}, type=PatchType.MERGE)
         now = world.clock.now()
         await world.until(lambda: world.all(JOB))
@@ -190,14 +191,13 @@ async def test_a_new_schedule_has_missed_nothing(tmp_path):
 @virtual
 async def test_the_time_is_that_of_the_zone_whatever_its_clocks_do(tmp_path):
     """In New York the clocks went forward on 2024-03-10."""
-    begin = datetime(2024, 3, 8, 12, tzinfo=timezones.load("America/New_York")).timestamp()
+    begin = datetime(2024, 3, 9, 2, 20, tzinfo=timezones.load("America/New_York")).timestamp()
     async with ControllersWorld(tmp_path, with_agent=False, rows=ROWS, epoch=begin) as world:
         await world.create(CRON, "tick", spec=cron("30 2 * * *", timeZone="America/New_York"))
-        await world.until(lambda: len(world.all(JOB)) == 3, seconds=6 * DAY)
+        await world.until(lambda: len(world.all(JOB)) == 2, seconds=3 * DAY)
         assert [each.metadata.annotations[SCHEDULED] for each in world.all(JOB)] == [
             "2024-03-09T02:30:00-05:00",
             "2024-03-11T02:30:00-04:00",  # there was no half past two on the 10th
-            "2024-03-12T02:30:00-04:00",
         ]
 
 
@@ -296,18 +296,17 @@ def test_a_crash_between_any_two_writes_starts_nothing_twice(policy, heard, tmp_
             lasts = "1" if policy == "Allow" else "70"
             every = cron(lasts=lasts, concurrencyPolicy=policy, successfulJobsHistoryLimit=0)
             await world.create(CRON, "tick", spec=every)
-            await asyncio.wait(
-                [asyncio.create_task(transport.dead.wait(), name="crash")], timeout=2.2 * MINUTE
-            )
-            if transport.dead.is_set():
-                await asyncio.sleep(5)
-                await stop()
-                stop = await life(world, line(world, cronjob.NAME), 2, cronjob)
-            await asyncio.sleep(2.2 * MINUTE)
-            assert len(made.uids) >= 3
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(transport.dead.wait(), 2.2 * MINUTE)
+            died = transport.dead.is_set()
+            await asyncio.sleep(5)
+            await stop()
+            stop = await life(world, line(world, cronjob.NAME), 2, cronjob)
+            before = len(made.uids)
+            await world.until(lambda: len(made.uids) == before + 2)
             assert all(len(each) == 1 for each in made.uids.values()), f"died at write {writes}"
             await stop()
-            return transport.dead.is_set()
+            return died
 
     writes = 0
     while run(tmp_path / str(writes), writes):
