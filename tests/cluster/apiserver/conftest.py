@@ -19,12 +19,14 @@ import kubectl_world
 import pytest
 from aiohttp import web
 
+from podling.aio.clock import Clock, LoopClock
 from podling.apiserver import takeover
 from podling.apiserver.config import Config, TlsFiles
 from podling.apiserver.request import Query, Request, Response, UserInfo
 from podling.apiserver.server import ApiServer
 from podling.apiserver.tls import server_context
 from podling.cluster import pki
+from podling.store.interface import Store
 from podling.store.memory import MemoryStore
 
 ADMIN = UserInfo("admin", groups=("system:masters", "system:authenticated"))
@@ -176,6 +178,24 @@ class Api:
 @pytest.fixture
 def clock() -> Watch:
     return Watch()
+
+
+@asynccontextmanager
+async def serving(store: Store, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Api]:
+    """A server on a started store; its wall clock goes with the loop's time unless it is given one."""
+    clock = clock or LoopClock(EPOCH)
+    server = ApiServer(Config(**settings), store=store, clock=clock, random=random.Random(7), dial=NoNodes())
+    try:
+        await server.start()
+        yield Api(server)
+    finally:
+        await server.close()
+
+
+@pytest.fixture
+def serve() -> Any:
+    """For tests that bring their own store: `async with serve(store, ...) as api`."""
+    return serving
 
 
 @asynccontextmanager

@@ -19,11 +19,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from conftest import Api, NoNodes
 
 from podling.api import kinds, times
-from podling.apiserver.config import Config
-from podling.apiserver.server import ApiServer
 from podling.store.sqlite import SqliteStore
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
@@ -50,7 +47,7 @@ class Sample:
 class Churn:
     """A hundred nodes that renew one after the other, and a cluster that has something to say every second."""
 
-    api: Api
+    api: Any
     clock: Any
     store: SqliteStore
     folder: Path
@@ -131,18 +128,12 @@ class Churn:
 
 
 @asynccontextmanager
-async def churning(folder, clock, *, settings=None, **config):
-    store = SqliteStore(folder / "store.db", settings)
+async def churning(serve, folder, clock, **config):
+    store = SqliteStore(folder / "store.db")
     await store.start()
     try:
-        server = ApiServer(
-            Config(**config), store=store, clock=clock, random=random.Random(7), dial=NoNodes()
-        )
-        try:
-            await server.start()
-            yield Churn(Api(server), clock, store, folder)
-        finally:
-            await server.close()
+        async with serve(store, clock, **config) as api:
+            yield Churn(api, clock, store, folder)
     finally:
         await store.close()
 
@@ -152,10 +143,10 @@ def assert_whole(folder):
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-async def churned(folder, clock, *, turns, seconds, at_once, time_to_live):
+async def churned(serve, folder, clock, *, turns, seconds, at_once, time_to_live):
     """The samples after so many turns of so many seconds, from when the Events that live at a time have gathered."""
     began, cpu = time.monotonic(), time.process_time()
-    async with churning(folder, clock, event_ttl_seconds=time_to_live) as churn:
+    async with churning(serve, folder, clock, event_ttl_seconds=time_to_live) as churn:
         await churn.begin()
         samples = [await churn.live(seconds, at_once=at_once) for _ in range(turns)]
         assert churn.writes == turns * seconds * (NODES // RENEW_SECONDS + 1)
@@ -180,14 +171,14 @@ def assert_flat(samples, *, events):
     assert last.file < 12 * MEGABYTE
 
 
-async def test_the_file_is_as_large_after_an_hour_as_after_a_quarter(tmp_path, clock):
+async def test_the_file_is_as_large_after_an_hour_as_after_a_quarter(serve, tmp_path, clock):
     """The day below in little: Events live for a quarter of an hour, five seconds pass at once."""
-    samples = await churned(tmp_path, clock, turns=5, seconds=900, at_once=5, time_to_live=900)
+    samples = await churned(serve, tmp_path, clock, turns=5, seconds=900, at_once=5, time_to_live=900)
     assert_flat(samples, events=450)
 
 
 @pytest.mark.long
-async def test_the_file_is_as_large_after_a_day_as_after_an_hour(tmp_path, clock):
+async def test_the_file_is_as_large_after_a_day_as_after_an_hour(serve, tmp_path, clock):
     """864,000 renewals and 86,400 writes of Events, each second a commit of its own."""
-    samples = await churned(tmp_path, clock, turns=24, seconds=HOUR, at_once=1, time_to_live=HOUR)
+    samples = await churned(serve, tmp_path, clock, turns=24, seconds=HOUR, at_once=1, time_to_live=HOUR)
     assert_flat(samples, events=1800)

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from contextlib import asynccontextmanager
 
-from conftest import EPOCH, Api, NoNodes
-
-from podling.aio.clock import LoopClock
 from podling.apiserver import expiry
-from podling.apiserver.config import Config
-from podling.apiserver.server import ApiServer
 from podling.store.memory import MemoryStore
 from podling.store.sqlite import SqliteSettings, SqliteStore
 from podling.testing.virtualtime import virtual
@@ -33,31 +27,19 @@ async def names(api):
 
 
 @asynccontextmanager
-async def serving(store, **settings):
-    """A server on a started store whose wall clock goes with the loop's time."""
-    clock = LoopClock(EPOCH)
-    server = ApiServer(Config(**settings), store=store, clock=clock, random=random.Random(7), dial=NoNodes())
-    try:
-        await server.start()
-        yield Api(server)
-    finally:
-        await server.close()
-
-
-@asynccontextmanager
-async def world(**settings):
+async def world(serve, **settings):
     store = MemoryStore()
     await store.start()
     try:
-        async with serving(store, **settings) as api:
+        async with serve(store, **settings) as api:
             yield api
     finally:
         await store.close()
 
 
 @virtual
-async def test_an_event_is_gone_an_hour_after_it_was_written():
-    async with world() as api:
+async def test_an_event_is_gone_an_hour_after_it_was_written(serve):
+    async with world(serve) as api:
         await api.make(CORE, event("e1"))
         await asyncio.sleep(59.9 * MINUTE)
         assert await names(api) == ["e1"]
@@ -66,8 +48,8 @@ async def test_an_event_is_gone_an_hour_after_it_was_written():
 
 
 @virtual
-async def test_each_write_of_a_series_starts_the_hour_anew():
-    async with world() as api:
+async def test_each_write_of_a_series_starts_the_hour_anew(serve):
+    async with world(serve) as api:
         await api.make(CORE, event("once"))
         await api.make(CORE, event("series"))
         await asyncio.sleep(50 * MINUTE)
@@ -79,9 +61,9 @@ async def test_each_write_of_a_series_starts_the_hour_anew():
 
 
 @virtual
-async def test_watchers_of_both_groups_see_an_ended_event_deleted_as_it_was_last():
+async def test_watchers_of_both_groups_see_an_ended_event_deleted_as_it_was_last(serve):
     """As of an etcd lease that ends: DELETED, the last state, under a revision of its own."""
-    async with world() as api:
+    async with world(serve) as api:
         made = await api.make(CORE, event("e1", message="so it was"))
         since = made["metadata"]["resourceVersion"]
         streams = [
@@ -97,8 +79,8 @@ async def test_watchers_of_both_groups_see_an_ended_event_deleted_as_it_was_last
 
 
 @virtual
-async def test_the_time_to_live_is_a_setting():
-    async with world(event_ttl_seconds=90) as api:
+async def test_the_time_to_live_is_a_setting(serve):
+    async with world(serve, event_ttl_seconds=90) as api:
         await api.make(CORE, event("e1"))
         await asyncio.sleep(89)
         assert await names(api) == ["e1"]
@@ -107,17 +89,17 @@ async def test_the_time_to_live_is_a_setting():
 
 
 @virtual
-async def test_a_restart_neither_forgets_nor_renews_and_believes_no_author():
+async def test_a_restart_neither_forgets_nor_renews_and_believes_no_author(serve):
     store = MemoryStore()
     await store.start()
     try:
-        async with serving(store) as api:
+        async with serve(store) as api:
             await api.make(CORE, event("plain"))
             await api.make(CORE, event("to-come", lastTimestamp="2099-01-01T00:00:00Z"))
             await api.make(CORE, event("bygone", lastTimestamp="2001-01-01T00:00:00Z"))
             await asyncio.sleep(40 * MINUTE)
             await api.make(CORE, event("late"))
-        async with serving(store) as api:
+        async with serve(store) as api:
             assert await names(api) == ["bygone", "late", "plain", "to-come"]
             await asyncio.sleep(21 * MINUTE)
             assert await names(api) == ["late", "to-come"]
@@ -127,17 +109,17 @@ async def test_a_restart_neither_forgets_nor_renews_and_believes_no_author():
         await store.close()
 
 
-async def test_what_is_due_all_at_once_goes_in_parts_and_others_come_between(tmp_path):
+async def test_what_is_due_all_at_once_goes_in_parts_and_others_come_between(serve, tmp_path):
     """A server that was down for a night: 1000 events are due when it starts."""
     store = SqliteStore(tmp_path / "store.db")
     await store.start()
     try:
-        async with serving(store, event_ttl_seconds=1e9) as api:
+        async with serve(store, event_ttl_seconds=1e9) as api:
             for first in range(0, 1000, 100):
                 made = (api.make(CORE, event(f"e{number:03}")) for number in range(first, first + 100))
                 await asyncio.gather(*made)
             revision = (await api.get(CORE)).revision
-        async with serving(store, event_ttl_seconds=0.001) as api:
+        async with serve(store, event_ttl_seconds=0.001) as api:
             stream = await api.watch(CORE, resourceVersion=revision)
             pieces, left = [], 1000
             await api.make(CONFIGS, {"metadata": {"name": "c"}})
@@ -153,26 +135,28 @@ async def test_what_is_due_all_at_once_goes_in_parts_and_others_come_between(tmp
         await store.close()
 
 
-async def test_a_store_that_is_full_ends_nothing_and_what_is_due_goes_later(tmp_path, monkeypatch, caplog):
+async def test_a_store_that_is_full_ends_nothing_and_what_is_due_goes_later(
+    serve, tmp_path, monkeypatch, caplog
+):
     monkeypatch.setattr(expiry, "RETRY_SECONDS", 0.05)
     path = tmp_path / "store.db"
     store = SqliteStore(path)
     await store.start()
-    async with serving(store, event_ttl_seconds=1e9) as api:
+    async with serve(store, event_ttl_seconds=1e9) as api:
         for number in range(expiry.AT_ONCE):
             await api.make(CORE, event(f"{'e' * 60}{number:03}"))
     await store.close()
     full = SqliteStore(path, SqliteSettings(quota_bytes=path.stat().st_size))
     await full.start()
     try:
-        async with serving(full, event_ttl_seconds=1e9) as api:
+        async with serve(full, event_ttl_seconds=1e9) as api:
             number, answer = 0, await api.get(CORE)
             while answer.status < 300:
                 number += 1
                 answer = await api.post(CORE, event(f"f{number}", message="x" * 900))
             assert (answer.status, "full" in answer.message) == (500, True)
         with caplog.at_level(logging.WARNING, logger="podling.apiserver.expiry"):
-            async with serving(full, event_ttl_seconds=0.001) as api:
+            async with serve(full, event_ttl_seconds=0.001) as api:
                 await asyncio.sleep(0.3)
                 assert await names(api), "it was not full after all"
                 assert (await api.get("/readyz")).status == 200
@@ -183,7 +167,7 @@ async def test_a_store_that_is_full_ends_nothing_and_what_is_due_goes_later(tmp_
     store = SqliteStore(path)
     await store.start()
     try:
-        async with serving(store, event_ttl_seconds=0.001) as api, asyncio.timeout(10):
+        async with serve(store, event_ttl_seconds=0.001) as api, asyncio.timeout(10):
             stream = await api.watch(CORE)
             kinds = [(await stream.next())[0]]
             while kinds.count("DELETED") < kinds.count("ADDED") or len(kinds) < 2 * expiry.AT_ONCE:
