@@ -276,13 +276,18 @@ async def _stream(
     answer.enable_chunked_encoding()
     async with aclosing(body) as chunks:
         await answer.prepare(wire)
+        transport = _transport(wire)
         async for chunk in chunks:
             if len(chunk) > PIECE:
                 await _write(wire, b"%x\r\n" % len(chunk))
                 await _write_large(wire, chunk)
                 await _write(wire, b"\r\n")
-            elif chunk:
-                await _write(wire, b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            elif chunk:  # written here: a watch pays for every call at each event
+                if transport.is_closing():
+                    raise ConnectionResetError("the client has gone")
+                transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+                if transport.get_write_buffer_size() > WHOLE:
+                    await _sent(wire, transport)
     return answer
 
 
@@ -298,10 +303,21 @@ async def _write(wire: web.BaseRequest, data: bytes | memoryview) -> None:
 
     Waits only when the client is so slow that data piles up.
     """
+    transport = _transport(wire)
+    transport.write(data)
+    if transport.get_write_buffer_size() > WHOLE:
+        await _sent(wire, transport)
+
+
+def _transport(wire: web.BaseRequest) -> asyncio.Transport:
     transport = wire.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError("the client has gone")
-    transport.write(data)
+    return transport
+
+
+async def _sent(wire: web.BaseRequest, transport: asyncio.Transport) -> None:
+    """Wait until what has piled up is sent; a client that takes nothing of it is cut off."""
     while (unsent := transport.get_write_buffer_size()) > WHOLE:
         try:
             async with asyncio.timeout(STALL_SECONDS):

@@ -282,6 +282,34 @@ async def test_next_waits_for_changes_or_for_the_given_time():
             assert watcher.revision == cache.revision
 
 
+@virtual
+async def test_each_wait_has_its_own_patience_whatever_waits_came_before():
+    async with running() as (cache, pods):
+        loop = asyncio.get_running_loop()
+
+        async def lasted(watcher, seconds):
+            began = loop.time()
+            assert await watcher.next(seconds) == ()
+            return round(loop.time() - began, 3)
+
+        async def change(after):
+            await asyncio.sleep(after)
+            await cache.create(pods, f"{PODS}default/{loop.time()}", pod())
+
+        with pods.subscribe(Selection(), since=pods.revision) as watcher:
+            for _ in range(3):
+                changing = asyncio.create_task(change(6.0))
+                assert len(await watcher.next(10.0)) == 1
+                await changing
+            assert await lasted(watcher, 10.0) == 10.0, "a timer that was set before did not end it"
+            assert await lasted(watcher, 2.0) == 2.0
+            assert await lasted(watcher, 30.0) == 30.0
+            changing = asyncio.create_task(change(100.0))
+            assert len(await watcher.next()) == 1, "who waits for ever is not ended by an old timer"
+            assert await lasted(watcher, 1.0) == 1.0
+            await changing
+
+
 async def test_an_idle_watcher_gets_on_with_the_revision_of_other_collections():
     async with running(config(), config("/registry/nodes/")) as (cache, pods, nodes):
         with pods.subscribe(Selection(), since=cache.revision) as watcher:

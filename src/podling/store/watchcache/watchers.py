@@ -9,6 +9,7 @@ that a thousand nodes do not look at each other's Pods.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
@@ -18,6 +19,9 @@ from podling.store.interface import Closed, Compacted, Lagging, StoreError
 
 from .entry import ADDED, DELETED, MODIFIED, Entry, Event, View
 from .selection import Matcher, Pair
+
+_TICK = 0.001
+"""Seconds by which timers ring early: uvloop's are whole milliseconds."""
 
 Encode = Callable[[Sequence[View]], bytes]
 Parting = Callable[[Event], Entry]
@@ -58,6 +62,7 @@ class Subscription:
         self._queue: deque[Batch] = deque()
         self._weight = 0
         self._wake: asyncio.Future[None] | None = None
+        self._patience = _Patience(self._stir)
         self._end: StoreError | None = None
 
     @property
@@ -71,7 +76,12 @@ class Subscription:
         Raises Lagging, Compacted (the cache had to start over) or Closed.
         """
         if not self._queue and self._end is None:
-            await self._wait(seconds)
+            wake = self._wake = asyncio.get_running_loop().create_future()
+            self._patience.begin(seconds)
+            try:
+                await wake
+            finally:
+                self._wake = None
         return self.take_nowait()
 
     def take_nowait(self) -> tuple[Batch, ...]:
@@ -86,6 +96,7 @@ class Subscription:
     def close(self) -> None:
         """Give it back. Safe to repeat."""
         self._group.leave(self)
+        self._patience.close()
         self.end(Closed("cannot go on watching: the subscription was closed"))
 
     def __enter__(self) -> Self:
@@ -116,16 +127,51 @@ class Subscription:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
-    async def _wait(self, seconds: float | None) -> None:
+
+class _Patience:
+    """Calls `over` when a wait has lasted too long.
+
+    A busy watcher waits thousands of times a second, and setting and taking back a timer for each costs as much as the
+    rest of waiting. One timer serves them all: when it rings before the end of the wait of the moment, it is set again.
+    """
+
+    __slots__ = ("_due", "_over", "_rings", "_timer")
+
+    def __init__(self, over: Callable[[], None]) -> None:
+        self._over = over
+        self._due = math.inf
+        self._rings = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, seconds: float | None) -> None:
+        """A wait begins that may last so long (None: for ever); one that has begun is forgotten."""
+        if seconds is None:
+            self._due = math.inf
+            return
         loop = asyncio.get_running_loop()
-        wake = self._wake = loop.create_future()
-        timer = loop.call_later(seconds, self._stir) if seconds is not None else None
-        try:
-            await wake
-        finally:
-            self._wake = None
-            if timer is not None:
-                timer.cancel()
+        self._due = loop.time() + seconds
+        if self._due < self._rings:
+            self._set(loop)
+
+    def close(self) -> None:
+        self._due = self._rings = math.inf
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings = self._due
+        self._timer = loop.call_at(self._due, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        self._rings = math.inf
+        if self._due <= loop.time() + _TICK:
+            self._over()
+        elif self._due < math.inf:
+            self._set(loop)
 
 
 class _Group:
