@@ -20,9 +20,11 @@ import yaml
 class Api:
     """Calls on one API server; every call raises ``SystemExit`` with the server's words unless it succeeds."""
 
-    def __init__(self, session: aiohttp.ClientSession, server: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, server: str, tls: ssl.SSLContext) -> None:
         self.session = session
         self.server = server
+        self.tls = tls
+        """For clients that open connections of their own; they send the headers of ``session``, too."""
 
     async def call(
         self, method: str, path: str, body: Any = None, *, content_type: str = "application/json"
@@ -78,7 +80,7 @@ async def connect(kubeconfig: Path) -> AsyncIterator[Api]:
     connector = aiohttp.TCPConnector(ssl=tls, limit=0)
     timeout = aiohttp.ClientTimeout(total=1200)
     async with aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout) as session:
-        yield Api(session, cluster["server"])
+        yield Api(session, cluster["server"], tls)
 
 
 async def measure(count: int, action: Callable[[int], Awaitable[Any]], *, clients: int) -> dict[str, float]:
