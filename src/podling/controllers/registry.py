@@ -24,6 +24,7 @@ from . import (
     podgc,
     replicaset,
     replicationcontroller,
+    resourcequota,
     rootca,
     serviceaccount,
     serviceaccounttoken,
@@ -53,6 +54,7 @@ CONTROLLERS: Mapping[str, Build] = {
     nodelifecycle.NAME: nodelifecycle.controller,
     tainteviction.NAME: tainteviction.controller,
     disruption.NAME: disruption.controller,
+    resourcequota.NAME: resourcequota.controller,
     ttlafterfinished.NAME: ttlafterfinished.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }
