@@ -40,6 +40,7 @@ from .paths import Paths
 from .pods import Pods
 from .probes.answer import Prober
 from .probes.exec import ExecProber
+from .probes.grpc import GrpcProber
 from .probes.http import HttpProber
 from .probes.manager import ProbeManager
 from .probes.scripted import ScriptedProber
@@ -263,7 +264,12 @@ def _probers(runtime: Runtime, info: RuntimeInfo, host: Host, http: HttpProber) 
     if info.name == SIMULATED:
         scripted = ScriptedProber(runtime)
         return {"exec": ExecProber(runtime), "http_get": scripted, "tcp_socket": scripted, "grpc": scripted}
-    return {"exec": ExecProber(runtime), "http_get": http, "tcp_socket": TcpProber(host)}
+    return {
+        "exec": ExecProber(runtime),
+        "http_get": http,
+        "tcp_socket": TcpProber(host),
+        "grpc": GrpcProber(host),
+    }
 
 
 def _resolv_conf() -> str:

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from podling.api.types import core_v1
 
+USER_AGENT = "kube-probe/1.37"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from podling.api.types import core_v1
 from podling.network.host import Host
 
-from .answer import Answer
+from .answer import USER_AGENT, Answer
 from .tcp import port_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def target(action: core_v1.HTTPGetAction, container: core_v1.Container, address:
     shown = f"[{host}]" if ":" in host else host
     scheme = (action.scheme or "HTTP").lower()
     path = action.path or "/"
-    headers = {"User-Agent": "kube-probe/1.37", "Accept": "*/*", "Connection": "close"}
+    headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close"}
     headers |= {header.name: header.value for header in action.http_headers or []}
     headers = {name: value for name, value in headers.items() if value or name != "Accept"}
     slash = "" if path.startswith("/") else "/"

@@ -10,6 +10,7 @@ from podling.api.types import core_v1
 
 from .metadata import each
 
+_GRPC_MODES = ("Plaintext", "TLS")
 _SCHEMES = ("HTTP", "HTTPS")
 _COUNTS = {
     "initial_delay_seconds": "initialDelaySeconds",
@@ -75,7 +76,7 @@ def _handlers(
         ("exec", _exec(command, path / "exec") if command is not None else None),
         ("httpGet", _http(http, path / "httpGet") if http is not None else None),
         ("tcpSocket", _port(tcp.port, path / "tcpSocket" / "port") if tcp is not None else None),
-        ("grpc", _port(grpc.port, path / "grpc" / "port") if grpc is not None else None),
+        ("grpc", _grpc(grpc, path / "grpc") if grpc is not None else None),
         ("sleep", iter(()) if sleep is not None else None),
     )
     given = [(name, faults) for name, faults in checks if faults is not None]
@@ -85,6 +86,12 @@ def _handlers(
     yield from given[0][1]
     for name, _ in given[1:]:
         yield field.forbidden(path / name, "may not specify more than 1 handler type")
+
+
+def _grpc(action: core_v1.GRPCAction, path: Path) -> Iterator[FieldError]:
+    yield from _port(action.port, path / "port")
+    if action.mode not in (None, *_GRPC_MODES):
+        yield field.not_supported(path / "mode", action.mode, _GRPC_MODES)
 
 
 def _exec(action: core_v1.ExecAction, path: Path) -> Iterator[FieldError]:
