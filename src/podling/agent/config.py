@@ -25,6 +25,7 @@ class AgentConfig:
     resync_seconds   how often the runtime is listed again in case an event was lost.
     log_bytes        size at which a container's log is rotated (kubelet's containerLogMaxSize).
     log_files        how many files of a log are kept, the current one included (containerLogMaxFiles).
+    lease_seconds    what the node's lease is made for (nodeLeaseDurationSeconds); it is renewed four times meanwhile.
     status_seconds   how often the Node's status is written though nothing changed (nodeStatusReportFrequency).
     """
 
@@ -43,4 +44,5 @@ class AgentConfig:
     resync_seconds: float = 300.0
     log_bytes: int = 10 << 20
     log_files: int = 5
+    lease_seconds: int = 40
     status_seconds: float = 300.0

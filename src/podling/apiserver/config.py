@@ -37,7 +37,8 @@ class Config:
     bookmark_seconds              how often an idle watch that asked for bookmarks gets one.
     event_ttl_seconds             Events are deleted this long after their last write; upstream's `--event-ttl`.
     service_account_token_seconds lifetime of the token in the projected volume that admission adds to Pods.
-    default_toleration_seconds    how long a Pod stays on a node that is not ready or unreachable.
+    default_not_ready_toleration_seconds    how long a Pod that does not say so stays on a node that is not ready.
+    default_unreachable_toleration_seconds  the same for a node that cannot be reached; upstream's flags and defaults.
     """
 
     service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"
@@ -63,7 +64,8 @@ class Config:
     bookmark_seconds: float = 60
     event_ttl_seconds: float = 3600
     service_account_token_seconds: int = 3607
-    default_toleration_seconds: int = 300
+    default_not_ready_toleration_seconds: int = 300
+    default_unreachable_toleration_seconds: int = 300
 
     def service_network(self) -> ipaddress.IPv4Network:
         return ipaddress.IPv4Network(self.service_cidr)

@@ -28,7 +28,8 @@ class World:
         self._chance = chance
         self._bodies: dict[tuple[str, int], Any] = {}
         self.service_account_token_seconds = config.service_account_token_seconds
-        self.toleration_seconds = config.default_toleration_seconds
+        self.not_ready_toleration_seconds = config.default_not_ready_toleration_seconds
+        self.unreachable_toleration_seconds = config.default_unreachable_toleration_seconds
 
     def collection(self, kind: Kind) -> Collection:
         return self._collections[kind.prefix]

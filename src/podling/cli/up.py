@@ -20,38 +20,48 @@ from podling.cluster.layout import Layout, cluster_names
 from . import options, screen
 from .kubeconfig import hand_over
 
+Port = Annotated[
+    int | None, typer.Option(help="Port of the API server on loopback; 0 = any free one [6443 if free].")
+]
+ClusterCidr = Annotated[str | None, typer.Option(help="Range of Pod addresses [10.42.0.0/16].")]
+ServiceCidr = Annotated[str | None, typer.Option(help="Range of Service addresses [10.43.0.0/16].")]
+RuntimeName = Annotated[
+    str | None, typer.Option(help="oci, process, simulated or auto = the best that works here [auto].")
+]
+EventTtl = Annotated[str | None, typer.Option(help="How long Events are kept after their last write [1h].")]
+Nodes = Annotated[int | None, typer.Option(help="Nodes, each a host of its own on this machine [1].")]
+Grace = Annotated[str | None, typer.Option(help="Silence after which a node counts as lost [50s].")]
+NotReady = Annotated[
+    int | None, typer.Option(help="Seconds that Pods stay on a node that is not ready [300].")
+]
+Unreachable = Annotated[int | None, typer.Option(help="Seconds that Pods stay on a node that is lost [300].")]
+Kubeconfig = Annotated[
+    Path | None, typer.Option(help="Write the context to this file only [KUBECONFIG, or ~/.kube/config].")
+]
+Switch = Annotated[bool, typer.Option("--switch/--no-switch", help="Make it the current context.")]
+Foreground = Annotated[bool, typer.Option(help="Stay in the foreground; Ctrl-C is 'podling down'.")]
+
 
 def command(
     name: options.Name = options.NAME,
     data_dir: options.DataDir = None,
-    port: Annotated[
-        int | None, typer.Option(help="Port of the API server on loopback; 0 = any free one [6443 if free].")
-    ] = None,
-    cluster_cidr: Annotated[str | None, typer.Option(help="Range of Pod addresses [10.42.0.0/16].")] = None,
-    service_cidr: Annotated[
-        str | None, typer.Option(help="Range of Service addresses [10.43.0.0/16].")
-    ] = None,
-    runtime: Annotated[
-        str | None, typer.Option(help="oci, process, simulated or auto = the best that works here [auto].")
-    ] = None,
-    event_ttl: Annotated[
-        str | None, typer.Option(help="How long Events are kept after their last write [1h].")
-    ] = None,
-    nodes: Annotated[
-        int | None, typer.Option(help="Nodes, each a host of its own on this machine [1].")
-    ] = None,
-    kubeconfig: Annotated[
-        Path | None, typer.Option(help="Write the context to this file only [KUBECONFIG, or ~/.kube/config].")
-    ] = None,
-    switch: Annotated[bool, typer.Option("--switch/--no-switch", help="Make it the current context.")] = True,
-    foreground: Annotated[
-        bool, typer.Option(help="Stay in the foreground; Ctrl-C is 'podling down'.")
-    ] = False,
+    port: Port = None,
+    cluster_cidr: ClusterCidr = None,
+    service_cidr: ServiceCidr = None,
+    runtime: RuntimeName = None,
+    event_ttl: EventTtl = None,
+    nodes: Nodes = None,
+    node_monitor_grace_period: Grace = None,
+    default_not_ready_toleration_seconds: NotReady = None,
+    default_unreachable_toleration_seconds: Unreachable = None,
+    kubeconfig: Kubeconfig = None,
+    switch: Switch = True,
+    foreground: Foreground = False,
 ) -> None:
-    """Start a cluster and return when its node is Ready."""
+    """Start a cluster and return when its nodes are Ready."""
     watch = screen.Stopwatch()
     layout = options.layout(name, data_dir)
-    is_new = settings.load(layout) is None
+    before = settings.load(layout)
     given = {
         "port": port,
         "cluster_cidr": cluster_cidr,
@@ -59,28 +69,39 @@ def command(
         "runtime": runtime,
         "event_ttl": event_ttl,
         "nodes": nodes,
+        "node_monitor_grace_period": node_monitor_grace_period,
+        "default_not_ready_toleration_seconds": default_not_ready_toleration_seconds,
+        "default_unreachable_toleration_seconds": default_unreachable_toleration_seconds,
     }
     config = _settle(layout, name, given)
     welcome = Welcome(layout, config, kubeconfig, switch, options.Speaker(name, data_dir))
     found = holder(layout)
     if found is not None and found.phase == "ready":
         welcome.tell(f"cluster {name!r} is up already")
+        if config != before:
+            screen.warn("what was changed holds from the next 'podling up' after 'podling down'")
     elif found is not None:
         raise AlreadyRunning(f"cannot start cluster {name!r}: process {found.pid} has it ({found.phase})")
     elif foreground:
         _run_here(welcome, watch)
     else:
-        from podling.cluster import background, destroy
+        _launch(welcome, watch, is_new=before is None)
 
-        try:
-            background.launch(layout, screen.step)
-        except (background.Refused, KeyboardInterrupt) as end:
-            if is_new:
-                destroy.run(layout)
-            if isinstance(end, KeyboardInterrupt):
-                screen.warn(f"interrupted: cluster {name!r} was not started")
-            raise
-        welcome.tell(f"cluster {name!r} is up after {watch.seconds:.2f} s")
+
+def _launch(welcome: Welcome, watch: screen.Stopwatch, *, is_new: bool) -> None:
+    """In the background; a new cluster that nothing came of leaves nothing."""
+    from podling.cluster import background, destroy
+
+    name = welcome.config.name
+    try:
+        background.launch(welcome.layout, screen.step)
+    except (background.Refused, KeyboardInterrupt) as end:
+        if is_new:
+            destroy.run(welcome.layout)
+        if isinstance(end, KeyboardInterrupt):
+            screen.warn(f"interrupted: cluster {name!r} was not started")
+        raise
+    welcome.tell(f"cluster {name!r} is up after {watch.seconds:.2f} s")
 
 
 @dataclass(frozen=True, slots=True)

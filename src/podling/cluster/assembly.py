@@ -165,6 +165,8 @@ class Cluster:
             advertise_address=self._node.address,
             advertise_port=self.config.last_port,
             event_ttl_seconds=self.config.event_ttl_seconds,
+            default_not_ready_toleration_seconds=self.config.default_not_ready_toleration_seconds,
+            default_unreachable_toleration_seconds=self.config.default_unreachable_toleration_seconds,
         )
         self._server = ApiServer(
             config, store=self._store, clock=self._clock, random=self._chance, dial=self._dialer
@@ -189,7 +191,11 @@ class Cluster:
             informers=informers,
             clock=self._clock,
             random=self._chance,
-            settings=ControllerSettings(root_ca=root_ca),
+            settings=ControllerSettings(
+                root_ca=root_ca,
+                node_monitor_grace_period=self.config.grace_seconds,
+                node_monitor_period=self.config.monitor_seconds,
+            ),
         )
         controllers = Controllers(context, CONTROLLERS)
         await controllers.start()

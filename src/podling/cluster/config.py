@@ -44,6 +44,11 @@ class ClusterConfig:
     node_name      name of the node that lives in the main process; the cluster's own name unless set.
     nodes          how many nodes, each a host of its own; the further ones are agent processes.
     event_ttl      how long Events are kept after their last write, as Go writes durations; upstream's default.
+
+    About lost nodes, as upstream's flags of these names, its defaults:
+    node_monitor_grace_period               silence after which a node counts as lost, as Go writes durations.
+    default_not_ready_toleration_seconds    how long Pods that do not say so stay on a node that is not ready.
+    default_unreachable_toleration_seconds  the same for a node that is lost.
     """
 
     name: str = DEFAULT_NAME
@@ -56,6 +61,9 @@ class ClusterConfig:
     node_name: str = ""
     nodes: int = 1
     event_ttl: str = "1h"
+    node_monitor_grace_period: str = "50s"
+    default_not_ready_toleration_seconds: int = 300
+    default_unreachable_toleration_seconds: int = 300
 
     @property
     def node(self) -> str:
@@ -64,6 +72,21 @@ class ClusterConfig:
     @property
     def event_ttl_seconds(self) -> float:
         return times.parse_duration(self.event_ttl)
+
+    @property
+    def grace_seconds(self) -> float:
+        """Of ``node_monitor_grace_period``."""
+        return times.parse_duration(self.node_monitor_grace_period)
+
+    @property
+    def monitor_seconds(self) -> float:
+        """From finding a node lost to giving it up: a tenth of the grace, as with upstream's defaults, and never more."""
+        return min(5.0, self.grace_seconds / 10)
+
+    @property
+    def lease_seconds(self) -> int:
+        """What a node's lease is made for, which is renewed four times meanwhile: less than the grace, kubelet's at most."""
+        return min(40, int(self.grace_seconds * 0.8))
 
     @property
     def context(self) -> str:
@@ -80,13 +103,21 @@ class ClusterConfig:
             raise BadConfig(f"cannot use --port {self.port}: it must be between 0 and 65535")
         if self.runtime not in ("auto", *RUNTIMES):
             raise BadConfig(f"cannot use --runtime {self.runtime!r}: it must be auto, {', '.join(RUNTIMES)}")
-        _check_event_ttl(self.event_ttl)
+        _check_duration("--event-ttl", self.event_ttl, least=1)
+        _check_duration("--node-monitor-grace-period", self.node_monitor_grace_period, least=2)
+        self._validate_tolerations()
         pods = _network("--cluster-cidr", self.cluster_cidr, longest=24)
         services = _network("--service-cidr", self.service_cidr, longest=28)
         self._validate_nodes(pods)
         if pods.overlaps(services):
             raise BadConfig(f"cannot use --service-cidr {services}: it overlaps --cluster-cidr {pods}")
         return self
+
+    def _validate_tolerations(self) -> None:
+        for name in ("default_not_ready_toleration_seconds", "default_unreachable_toleration_seconds"):
+            if getattr(self, name) < 0:
+                flag = "--" + name.replace("_", "-")
+                raise BadConfig(f"cannot use {flag} {getattr(self, name)}: it must be 0 or more")
 
     def _validate_nodes(self, pods: ipaddress.IPv4Network) -> None:
         room = 1 << (24 - pods.prefixlen)
@@ -152,13 +183,14 @@ class ClusterConfig:
         return dataclasses.replace(self, **given).validate()
 
 
-def _check_event_ttl(text: str) -> None:
+def _check_duration(flag: str, text: str, *, least: int) -> None:
     try:
         seconds = times.parse_duration(text)
     except ValueError as error:
-        raise BadConfig(f"cannot use --event-ttl {text!r}: {error}") from error
-    if seconds < 1:
-        raise BadConfig(f"cannot use --event-ttl {text}: it must be a second or more")
+        raise BadConfig(f"cannot use {flag} {text!r}: {error}") from error
+    if seconds < least:
+        wanted = "a second" if least == 1 else f"{least} seconds"
+        raise BadConfig(f"cannot use {flag} {text}: it must be {wanted} or more")
 
 
 def _network(flag: str, text: str, *, longest: int) -> ipaddress.IPv4Network:

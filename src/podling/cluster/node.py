@@ -39,6 +39,7 @@ class Node:
                 address=parts.address,
                 cluster_domain=config.cluster_domain,
                 pod_cidrs=(parts.pod_cidr,),
+                lease_seconds=config.lease_seconds,
             ),
             host=parts.host,
             client=client,

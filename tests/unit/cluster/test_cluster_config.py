@@ -110,3 +110,30 @@ def test_a_route_inside_a_range_is_avoided_and_one_around_it_is_not() -> None:
 def test_equal_names_in_two_data_folders_are_two_clusters() -> None:
     assert Layout(Path("/var/lib/podling"), "a").identity == "a"
     assert Layout(Path("/x"), "a").identity != Layout(Path("/y"), "a").identity
+
+
+@pytest.mark.parametrize(
+    ("grace", "monitor", "lease"), [("50s", 5.0, 40), ("4m", 5.0, 40), ("10s", 1.0, 8), ("2s", 0.2, 1)]
+)
+def test_a_short_grace_period_has_nodes_say_sooner_that_they_live(
+    grace: str, monitor: float, lease: int
+) -> None:
+    config = ClusterConfig.new(node_monitor_grace_period=grace)
+    assert (config.monitor_seconds, config.lease_seconds) == (monitor, lease)
+    assert config.lease_seconds < config.grace_seconds
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"node_monitor_grace_period": "soon"}, "--node-monitor-grace-period 'soon'"),
+        ({"node_monitor_grace_period": "1s"}, "it must be 2 seconds or more"),
+        ({"event_ttl": "0s"}, "--event-ttl 0s: it must be a second or more"),
+        ({"default_not_ready_toleration_seconds": -1}, "--default-not-ready-toleration-seconds -1"),
+        ({"default_unreachable_toleration_seconds": -1}, "--default-unreachable-toleration-seconds -1"),
+    ],
+)
+def test_times_that_make_no_sense_are_named(change: dict[str, object], words: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        ClusterConfig.new(**change)
+    assert words in str(caught.value)

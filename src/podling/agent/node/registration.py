@@ -64,7 +64,13 @@ class NodeObject:
         self._clock = clock
         self._changed = asyncio.Event()
         self._node: core_v1.Node | None = None
-        self._heartbeat = Heartbeat(client, name=config.node_name, owner=self._owner, clock=clock)
+        self._heartbeat = Heartbeat(
+            client,
+            name=config.node_name,
+            owner=self._owner,
+            clock=clock,
+            duration_seconds=config.lease_seconds,
+        )
 
     @property
     def node(self) -> core_v1.Node:

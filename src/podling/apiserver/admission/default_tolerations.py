@@ -7,7 +7,8 @@ from podling.api.types import core_v1
 from .review import Review, World
 
 NO_EXECUTE = "NoExecute"
-KEYS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+NOT_READY = "node.kubernetes.io/not-ready"
+UNREACHABLE = "node.kubernetes.io/unreachable"
 
 
 async def admit(review: Review, world: World) -> None:
@@ -16,11 +17,13 @@ async def admit(review: Review, world: World) -> None:
     if spec is None:
         return
     given = spec.tolerations or []
+    seconds_of = {
+        NOT_READY: world.not_ready_toleration_seconds,
+        UNREACHABLE: world.unreachable_toleration_seconds,
+    }
     missing = [
-        core_v1.Toleration(
-            key=key, operator="Exists", effect=NO_EXECUTE, toleration_seconds=world.toleration_seconds
-        )
-        for key in KEYS
+        core_v1.Toleration(key=key, operator="Exists", effect=NO_EXECUTE, toleration_seconds=seconds)
+        for key, seconds in seconds_of.items()
         if not any(_covers(toleration, key) for toleration in given)
     ]
     if missing:

@@ -54,7 +54,8 @@ class World(Protocol):
     """The cluster as admission may look at it: decoded from the watch caches, read-only."""
 
     service_account_token_seconds: int
-    toleration_seconds: int
+    not_ready_toleration_seconds: int
+    unreachable_toleration_seconds: int
 
     def read(self, kind: Kind, namespace: str, name: str) -> Any | None:
         """The body of an object, None when there is none."""
