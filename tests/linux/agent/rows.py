@@ -1,0 +1,97 @@
+"""Rows of the conformance lists as data: a Pod that runs to its end, and what it must have said and come to.
+
+All Pods of a module run at once in one real world; each row is then a test of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from real_netns import make_netns, remove_netns
+from real_world import RealWorld
+
+from podling.api.types import core_v1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One Pod.
+
+    about     the requirement, in short.
+    script    what its container `main` runs; containers  instead of it: whole containers.
+    says      what `main` must have written, line by line; None = not looked at.
+    phase     in which the Pod must end.
+    mounts    volumeMounts of `main`; container  further fields of it; spec  further fields of the Pod's spec.
+    """
+
+    about: str
+    script: str = ""
+    says: Sequence[str] | None = None
+    phase: str = "Succeeded"
+    mounts: Sequence[dict[str, Any]] = ()
+    container: dict[str, Any] = field(default_factory=dict)
+    containers: Sequence[dict[str, Any]] = ()
+    spec: dict[str, Any] = field(default_factory=dict)
+
+    def pod_containers(self) -> list[dict[str, Any]]:
+        if self.containers:
+            return [*self.containers]
+        main = {"name": "main", "image": "busybox", "volumeMounts": [*self.mounts]}
+        if self.script:
+            main["command"] = ["sh", "-c", self.script]
+        return [main | self.container]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    pod: core_v1.Pod
+    lines: Sequence[str]
+    events: Sequence[tuple[str, str]]
+
+
+def pod_name(row: Row) -> str:
+    """From what it is about."""
+    return "".join(c if c.isalnum() else "-" for c in row.about.lower()).strip("-")[:63].rstrip("-")
+
+
+async def run(world: RealWorld, rows: Iterable[Row]) -> dict[str, Outcome]:
+    """Every row's Pod to its end, by what it is about."""
+
+    async def one(row: Row) -> tuple[str, Outcome]:
+        name = pod_name(row)
+        await world.create(name, *row.pod_containers(), **({"restartPolicy": "Never"} | row.spec))
+        pod = await world.until(name, lambda pod: pod.status.phase in ("Succeeded", "Failed"))
+        return row.about, Outcome(pod, _said(world, pod), await world.events(name))
+
+    return dict(await asyncio.gather(*(one(row) for row in rows)))
+
+
+def judge(row: Row, outcomes: dict[str, Outcome]) -> None:
+    outcome = outcomes[row.about]
+    if row.says is not None:
+        assert list(outcome.lines) == list(row.says), outcome.events
+    assert outcome.pod.status.phase == row.phase, outcome.pod.status
+
+
+def _said(world: RealWorld, pod: core_v1.Pod) -> list[str]:
+    """What `main` wrote on stdout, without the log's own columns."""
+    if not any(s.name == "main" and s.container_id for s in pod.status.container_statuses or []):
+        return []
+    written = (line.split(" ", 3) for line in world.log(pod).splitlines())
+    return [parts[3] for parts in written if parts[1] == "stdout"]
+
+
+@contextmanager
+def own_netns(folder: Path) -> Iterator[str]:
+    path = folder / f"netns-{secrets.token_hex(4)}"
+    make_netns(path)
+    try:
+        yield str(path)
+    finally:
+        remove_netns(path)
