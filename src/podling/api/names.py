@@ -10,6 +10,7 @@ import ipaddress
 import random
 import re
 from collections.abc import Callable
+from functools import cache
 
 from .kinds import NameRule
 
@@ -52,6 +53,7 @@ def between(low: int, high: int) -> str:
     return f"must be between {low} and {high}, inclusive"
 
 
+@cache
 def _mismatch(words: str, pattern: str, *examples: str) -> str:
     shown = " or ".join(f"'{example}', " for example in examples)
     lead = f"e.g. {shown}" if examples else ""
