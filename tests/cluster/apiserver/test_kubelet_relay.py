@@ -222,10 +222,19 @@ async def test_port_forward_ends_when_the_client_goes(bound):
     await asyncio.wait_for(answer.body.serve(client), 5)
 
 
+@pytest.mark.parametrize(("query", "why"), [("", "is required"), ("?ports=0", 'unable to parse "0"')])
+async def test_port_forward_by_channels_needs_ports(bound, query, why):
+    headers = {**UPGRADE, "sec-websocket-protocol": "v4.channel.k8s.io"}
+    answer = await bound.get(f"{PODS}/web/portforward{query}", headers=headers)
+    assert answer.status == 400
+    assert why in answer.message
+
+
 async def test_port_forward_needs_its_protocol(bound, kubelet):
     plain = await bound.get(f"{PODS}/web/portforward")
     assert (plain.status, plain.message) == (400, "Upgrade request required")
-    other = await bound.get(f"{PODS}/web/portforward", headers=UPGRADE)
+    headers = {**UPGRADE, "sec-websocket-protocol": "other.k8s.io"}
+    other = await bound.get(f"{PODS}/web/portforward", headers=headers)
     assert "unable to negotiate protocol" in other.message
     kubelet.url = "http://127.0.0.1:9"
     gone = await bound.post(f"{PODS}/web/portforward", None, headers=SPDY)

@@ -10,6 +10,7 @@ import socket
 import threading
 
 import pytest
+from kubernetes import client, config, stream
 from tour_world import Kubectl, installed
 
 pytestmark = [pytest.mark.kubectl, pytest.mark.linux]
@@ -122,6 +123,39 @@ def test_a_port_where_nobody_listens_is_told(kubectl, server):
             connection.recv(1)
         said = screen.wait_for(r"an error occurred forwarding \d+ -> 7777: (.*)").group(1)
     assert re.match(r"error forwarding port 7777 to pod \S+, uid \S+: .*Connection refused", said), said
+
+
+def test_the_python_client_forwards(cluster, server):
+    """Over the channels of a plain WebSocket, two ports in one session."""
+    api = config.new_client_from_config(str(cluster.kubeconfig))
+    core = client.CoreV1Api(api)
+    forwarding = stream.portforward(
+        core.connect_get_namespaced_pod_portforward, server, "default", ports="9000,8080"
+    )
+    try:
+        echo, web = forwarding.socket(9000), forwarding.socket(8080)
+        for one in (echo, web):
+            one.settimeout(LIMIT)
+        sent = bytes(range(256)) * 400
+        echo.sendall(sent)
+        got = b""
+        while len(got) < len(sent):
+            got += echo.recv(65536)
+        assert got == sent
+        web.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"\r\n\r\none\n"):
+            piece = web.recv(65536)
+            assert piece, answer
+            answer += piece
+        assert (forwarding.error(9000), forwarding.error(8080)) == (None, None)
+    finally:
+        for port in (9000, 8080):
+            forwarding.socket(port).close()
+        for thread in threading.enumerate():
+            if thread.name.startswith("Kubernetes port forward"):
+                thread.join(LIMIT)
+        api.close()
 
 
 def test_a_pod_and_its_node_answer_through_the_proxy(kubectl, server, cluster):

@@ -21,7 +21,7 @@ from podling.aio import spdy
 from podling.runtime.interface import RuntimeFault, Sandbox, SandboxState
 from podling.runtime.interface import Stream as PodStream
 
-from . import containers
+from . import containers, portchannels
 
 PROTOCOL = "portforward.k8s.io"
 UPGRADE = "SPDY/3.1"
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 async def serve(kit: Kit, pods: Pods, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
     sandbox = _sandbox(kit, pods, *parts)
+    if request.headers.get("Upgrade", "").lower() == "websocket":
+        return await portchannels.serve(kit, sandbox, request)
     _check(request)
     headers = {"Upgrade": UPGRADE, "Connection": "Upgrade", "X-Stream-Protocol-Version": PROTOCOL}
     answer = web.StreamResponse(status=101, headers=headers)
