@@ -33,6 +33,7 @@ COMMANDS = {
     "delete": Entry("delete", "Remove a cluster and everything it made on this machine"),
     "ls": Entry("ls", "List the clusters of this machine"),
     "status": Entry("status", "Show how a cluster is"),
+    "controllers": Entry("controllers", "List the controllers with their queues and last errors"),
     "doctor": Entry("doctor", "Say what this machine offers, what is missing and what that costs"),
     "kubeconfig": Entry("kubeconfig", "Print a cluster's kubeconfig, or merge it into a file"),
     "demo": Entry("demo", "Run the tutorial's Pods, step by step"),

@@ -35,6 +35,10 @@ NotReady = Annotated[
     int | None, typer.Option(help="Seconds that Pods stay on a node that is not ready [300].")
 ]
 Unreachable = Annotated[int | None, typer.Option(help="Seconds that Pods stay on a node that is lost [300].")]
+Controllers = Annotated[
+    str | None,
+    typer.Option(help="Controllers that run, as upstream's flag: '*,-cronjob' is all but that one [*]."),
+]
 Kubeconfig = Annotated[
     Path | None, typer.Option(help="Write the context to this file only [KUBECONFIG, or ~/.kube/config].")
 ]
@@ -54,6 +58,7 @@ def command(
     node_monitor_grace_period: Grace = None,
     default_not_ready_toleration_seconds: NotReady = None,
     default_unreachable_toleration_seconds: Unreachable = None,
+    controllers: Controllers = None,
     kubeconfig: Kubeconfig = None,
     switch: Switch = True,
     foreground: Foreground = False,
@@ -69,10 +74,15 @@ def command(
         "runtime": runtime,
         "event_ttl": event_ttl,
         "nodes": nodes,
+        "controllers": controllers,
         "node_monitor_grace_period": node_monitor_grace_period,
         "default_not_ready_toleration_seconds": default_not_ready_toleration_seconds,
         "default_unreachable_toleration_seconds": default_unreachable_toleration_seconds,
     }
+    if controllers is not None:
+        from podling.cluster import switches
+
+        switches.rows(controllers)
     config = _settle(layout, name, given)
     welcome = Welcome(layout, config, kubeconfig, switch, options.Speaker(name, data_dir))
     found = holder(layout)

@@ -27,12 +27,11 @@ from podling.client.events import EventRecorder
 from podling.client.informers import Informers
 from podling.controllers.loop import Controllers
 from podling.controllers.reconcile import Context
-from podling.controllers.registry import CONTROLLERS
 from podling.controllers.settings import ControllerSettings
 from podling.scheduler import Scheduler
 from podling.store.sqlite import SqliteStore
 
-from . import access, machine, nodes, pki, users
+from . import access, machine, nodes, pki, switches, users
 from . import config as settings
 from .claim import Holder
 from .config import ClusterConfig, write_private
@@ -197,10 +196,11 @@ class Cluster:
                 node_monitor_period=self.config.monitor_seconds,
             ),
         )
-        controllers = Controllers(context, CONTROLLERS)
+        rows = switches.rows(self.config.controllers)
+        self._controllers = controllers = Controllers(context, rows)
         await controllers.start()
         self._stack.push_async_callback(controllers.stop)
-        return f"{len(CONTROLLERS)} of them"
+        return f"{len(rows)} of them"
 
     async def _start_scheduler(self) -> str:
         """scheduler. Filters and scores all nodes at once."""
@@ -245,7 +245,8 @@ class Cluster:
         """further nodes. Registered and Ready, each in a process of its own; ``podling node`` is answered."""
         assert self._fleet is not None
         await self._fleet.wait_ready()
-        control = Control(self.layout, self._fleet)
+        reports = {"controllers": lambda: switches.report(self._controllers)}
+        control = Control(self.layout, self._fleet, reports)
         await control.start()
         self._stack.push_async_callback(control.close)
         return ", ".join(self._fleet.members) or None

@@ -43,6 +43,7 @@ class ClusterConfig:
     runtime        oci, process, simulated, or auto = the first that this machine allows.
     node_name      name of the node that lives in the main process; the cluster's own name unless set.
     nodes          how many nodes, each a host of its own; the further ones are agent processes.
+    controllers    which controllers run, as `kube-controller-manager --controllers` takes it: all but `-these`.
     event_ttl      how long Events are kept after their last write, as Go writes durations; upstream's default.
 
     About lost nodes, as upstream's flags of these names, its defaults:
@@ -60,6 +61,7 @@ class ClusterConfig:
     runtime: str = "auto"
     node_name: str = ""
     nodes: int = 1
+    controllers: str = "*"
     event_ttl: str = "1h"
     node_monitor_grace_period: str = "50s"
     default_not_ready_toleration_seconds: int = 300

@@ -33,9 +33,13 @@ class ControllerStatistics:
     delayed: int
     processing: int
     reconciled: int
+    retries: int
+    """How often a key was queued again with a backoff."""
     failed: int
     last_error: str
     """Of the latest failure, with its key; "" when the key has succeeded since."""
+    last_error_at: float
+    """Epoch seconds of it, 0 without one."""
     slowest: float
     """Seconds of the slowest reconcile."""
 
@@ -52,6 +56,7 @@ class ControllerLoop:
         self._reconciled = self._failed = 0
         self._slowest = 0.0
         self._last_error: tuple[Key | None, Exception] | None = None
+        self._last_error_at = 0.0
 
     def listen(self) -> None:
         """Let the informers feed the queue, with what they hold already and all that comes."""
@@ -90,8 +95,10 @@ class ControllerLoop:
             delayed=queue.delayed,
             processing=queue.processing,
             reconciled=self._reconciled,
+            retries=queue.retries,
             failed=self._failed,
             last_error="{}: {}".format(*self._last_error) if self._last_error else "",
+            last_error_at=self._last_error_at if self._last_error else 0.0,
             slowest=self._slowest,
         )
 
@@ -148,6 +155,7 @@ class ControllerLoop:
     def _remember(self, key: Key | None, error: Exception) -> None:
         self._failed += 1
         self._last_error = (key, error)
+        self._last_error_at = self._context.clock.now()
 
     def _log_failure(self, key: Key, error: Exception) -> None:
         """The first failure of a key is told; the next ones only when they go on for long."""
