@@ -113,9 +113,10 @@ def test_making_more_pods_than_were_asked_for_is_told_unless_answers_are_lost():
 
 def test_growing_beyond_the_surge_is_told():
     top = deployment(2, surge=1)
-    old, new, grown = replica_set("old", 2, top), replica_set("new", 1, top), replica_set("new", 2, top)
+    old, new, grown = (replica_set(name, size, top) for name, size in (("old", 2), ("new", 1), ("new", 2)))
     assert seen((None, top), (None, old), (None, new)) == []
     assert "grows to" in seen((None, top), (None, old), (None, new), (new, grown))[0]
+    assert "grows to" in seen((None, top), (None, old), (None, grown))[0]
 
 
 @pytest.mark.parametrize(

@@ -290,7 +290,7 @@ class Witness:
         before = family.get(new.metadata.uid or "", 0)
         family[new.metadata.uid or ""] = new.spec.replicas or 0
         ceiling = self._ceilings.get(reference.uid)
-        grown = old is not None and (new.spec.replicas or 0) > before
+        grown = (old is None or controller_of(old) is not None) and (new.spec.replicas or 0) > before
         if grown and ceiling is not None and sum(family.values()) > ceiling:
             self.breaches.append(f"{_name(new)} grows to {family}, more than {ceiling} in all")
 

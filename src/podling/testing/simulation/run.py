@@ -37,9 +37,10 @@ WEATHERS = (
     CALM,
     Rates(refused=0.02, cut=0.01, lost=0.02, fatal=0.005, dropped=0.02, expired=0.01),
     Rates(refused=0.08, cut=0.05, lost=0.08, fatal=0.01, dropped=0.08, expired=0.04),
-    Rates(refused=0.0, cut=0.0, lost=0.25, fatal=0.0, dropped=0.0, expired=0.0),
-    Rates(refused=0.0, cut=0.0, lost=0.0, fatal=0.06, dropped=0.0, expired=0.0),
-    Rates(refused=0.3, cut=0.1, lost=0.1, fatal=0.02, dropped=0.3, expired=0.1),
+    Rates(lost=0.25),
+    Rates(fatal=0.06),
+    Rates(dropped=0.4, expired=0.1),
+    Rates(refused=0.2, cut=0.1, lost=0.1, fatal=0.02, dropped=0.2, expired=0.1),
 )
 WORKLOADS = (
     serviceaccount,
