@@ -29,6 +29,7 @@ class Config:
     runtime_config                which alpha and beta versions are served too; `serving` says how to ask for them.
     version                       what `/version` says as gitVersion.
     max_body_bytes                larger bodies get 413; upstream's limit.
+    max_held_bytes                bodies in arrival and answers unread, over all connections; beyond it is 429.
     max_reads_in_flight           reads served at once; more get 429, 0: no limit.  Watches and sessions do not count.
     max_writes_in_flight          the same for writes.
     request_seconds               an ordinary request that takes longer gets 504; upstream's default.
@@ -56,6 +57,7 @@ class Config:
     runtime_config: Mapping[str, str] = field(default_factory=dict)
     version: str = "v1.37.0"
     max_body_bytes: int = 3 * 1024 * 1024
+    max_held_bytes: int = 256 * 1024 * 1024
     max_reads_in_flight: int = 400
     max_writes_in_flight: int = 200
     request_seconds: float = 60

@@ -4,9 +4,10 @@ Built on aiohttp's low-level server: its HTTP/1.1 parser and writer, no applicat
 decides what a connection may cost (sizes, counts, times) and how an answer is framed; what is asked and answered is
 `handle`'s business.
 
-Limits, and what they stop: `MAX_HEADER` and `MAX_LINE` oversized heads; `IDLE_SECONDS` connections that send nothing
+Limits, and what they stop: `heads.MAX_HEAD` oversized heads; `IDLE_SECONDS` connections that send nothing
 or only ever part of a head (slow loris); `BODY_SECONDS` bodies that trickle; `STALL_SECONDS` clients that read nothing of what they asked for; `max_body` oversized bodies (413);
-`MAX_CONNECTIONS` a flood of them.
+`MAX_CONNECTIONS` a flood of them; `budget` much of everything over all connections (429).  A large body is read only
+once it is known whose it is.
 
 A client that goes away cancels the handler of its request, so that streams end and give back what they hold; writes
 are never cut in half by that (`commit` shields them).
@@ -24,7 +25,7 @@ from contextlib import aclosing
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import cast
+from typing import Any, Protocol, cast
 from urllib.parse import unquote
 
 from aiohttp import HttpVersion11, WSMsgType, web
@@ -35,16 +36,26 @@ from multidict import CIMultiDict
 from podling.api import codec, errors
 
 from . import takeover
+from .budget import Budget, Hold
 from .connections import Connections
+from .heads import MAX_HEAD, MAX_LINES, HeadRefused, Heads
 from .request import Chunks, Query, Request, Response, Upgrade
 
-Handle = Callable[[Request], Awaitable[Response]]
+
+class Front(Protocol):
+    """What answers."""
+
+    async def handle(self, request: Request) -> Response: ...
+
+    def identify(self, request: Request) -> None:
+        """Set `request.user`; raises Unauthorized."""
+
+    def refuse(self, request: Request) -> Response:
+        """The answer to a request whose real answer there is no room for."""
+
 
 WHOLE = 64 * 1024
 PIECE = 256 * 1024
-MAX_LINE = 64 * 1024
-MAX_HEADER = 64 * 1024
-MAX_HEADERS = 128
 MAX_CONNECTIONS = 8192
 MAX_MESSAGE = 4 * 1024 * 1024
 IDLE_SECONDS = 90.0
@@ -64,7 +75,7 @@ _NO_ACCESS_LOG.disabled = True
 class _Connection(web.RequestHandler):
     """One client connection; remembers once what every request of it needs."""
 
-    __slots__ = ("_opened", "peer_certificate", "remote")
+    __slots__ = ("_heads", "_opened", "peer_certificate", "remote")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -75,6 +86,8 @@ class _Connection(web.RequestHandler):
         manager = self._manager
         assert isinstance(manager, _Server)
         self._opened = transport, manager.open
+        self._heads = Heads(self._parser, manager.budget, self.remote)
+        self._parser = cast(Any, self._heads)
         manager.open.came(transport)
         if len(manager.open) > MAX_CONNECTIONS:
             log.warning("connection from %s refused: %d are open", self.remote, MAX_CONNECTIONS)
@@ -83,6 +96,7 @@ class _Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         transport, connections = self._opened
         connections.went(transport)
+        self._heads.forget()
         super().connection_lost(exc)
 
     def log_exception(self, *args: object, **more: object) -> None:
@@ -104,6 +118,8 @@ class _Connection(web.RequestHandler):
         """A head over the limits is 431, as Go's server has it; aiohttp would say 400 and repeat the head."""
         if isinstance(exc, LineTooLong) or message == "Too many headers received":
             return super().handle_error(request, 431, exc, "Request Header Fields Too Large")
+        if isinstance(exc, HeadRefused):
+            return super().handle_error(request, exc.code, exc, exc.message)
         return super().handle_error(request, status, exc, message)
 
 
@@ -115,18 +131,20 @@ class _Server(web.Server):
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         *,
         handler_cancellation: bool,
+        budget: Budget,
     ) -> None:
         super().__init__(handler, handler_cancellation=handler_cancellation)
         self.open = Connections()
+        self.budget = budget
 
     def __call__(self) -> web.RequestHandler:
         return _Connection(
             self,
             loop=self._loop,
             keepalive_timeout=IDLE_SECONDS,
-            max_line_size=MAX_LINE,
-            max_field_size=MAX_HEADER,
-            max_headers=MAX_HEADERS,
+            max_line_size=MAX_HEAD,
+            max_field_size=MAX_HEAD,
+            max_headers=MAX_LINES,
             lingering_time=1.0,
             access_log=_NO_ACCESS_LOG,
             auto_decompress=False,
@@ -134,12 +152,13 @@ class _Server(web.Server):
 
 
 class Listener:
-    """Serves `handle` on any number of sockets; `close` drains."""
+    """Serves a front on any number of sockets; `close` drains."""
 
-    def __init__(self, handle: Handle, *, max_body: int) -> None:
-        self._handle = handle
+    def __init__(self, front: Front, *, max_body: int, budget: Budget) -> None:
+        self._front = front
         self._max_body = max_body
-        self._server = _Server(self._serve, handler_cancellation=True)
+        self._budget = budget
+        self._server = _Server(self._serve, handler_cancellation=True, budget=budget)
         self._sockets: list[asyncio.Server] = []
 
     async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
@@ -163,30 +182,23 @@ class Listener:
         self._sockets.clear()
 
     async def _serve(self, wire: web.BaseRequest) -> web.StreamResponse:
-        try:
-            request = await self._read(wire)
-        except errors.ApiError as error:
-            response = Response(error.code, codec.struct_encode(error.status()))
-            response.headers["Connection"] = "close"
-        else:
-            response = await self._handle(request)
-        return await _answer(wire, response)
+        with self._budget.hold() as hold:
+            request = _asked(wire)
+            try:
+                if wire.body_exists:
+                    request.body = await self._read_body(wire, request, hold)
+            except errors.ApiError as error:
+                response = Response(error.code, codec.struct_encode(error.status()))
+                response.headers["Connection"] = "close"
+            else:
+                response = await self._front.handle(request)
+            body = response.body
+            if isinstance(body, bytes) and len(body) > WHOLE and not hold.take(_owner(request), len(body)):
+                response = self._front.refuse(request)
+            del body
+            return await _answer(wire, response)
 
-    async def _read(self, wire: web.BaseRequest) -> Request:
-        connection = wire.protocol
-        assert isinstance(connection, _Connection)
-        path, _, query = wire.raw_path.partition("?")
-        return Request(
-            method=wire.method,
-            path=unquote(path) if "%" in path else path,
-            query=Query.parse(query),
-            headers=wire.headers,
-            body=await self._read_body(wire) if wire.body_exists else b"",
-            peer_certificate=connection.peer_certificate,
-            remote=connection.remote,
-        )
-
-    async def _read_body(self, wire: web.BaseRequest) -> bytes:
+    async def _read_body(self, wire: web.BaseRequest, request: Request, hold: Hold) -> bytes:
         if (wire.content_length or 0) > self._max_body:
             raise errors.RequestEntityTooLarge(f"limit is {self._max_body}")
         parts = []
@@ -197,12 +209,39 @@ class Listener:
                     size += len(part)
                     if size > self._max_body:
                         raise errors.RequestEntityTooLarge(f"limit is {self._max_body}")
+                    if size > WHOLE and not hold.take(self._known(request), len(part)):
+                        raise errors.TooManyRequests("Too many requests, please try again later.")
                     parts.append(part)
         except TimeoutError as error:
             raise errors.Timeout(f"request body did not arrive within {BODY_SECONDS:.0f}s") from error
         except web.RequestPayloadError as error:
             raise errors.BadRequest(f"cannot read the request body: {error}") from error
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _known(self, request: Request) -> str:
+        """Whose body it is that is more than small; raises Unauthorized."""
+        if request.user is None:
+            self._front.identify(request)
+        return _owner(request)
+
+
+def _asked(wire: web.BaseRequest) -> Request:
+    """A request as far as its head tells."""
+    connection = wire.protocol
+    assert isinstance(connection, _Connection)
+    path, _, query = wire.raw_path.partition("?")
+    return Request(
+        method=wire.method,
+        path=unquote(path) if "%" in path else path,
+        query=Query.parse(query),
+        headers=wire.headers,
+        peer_certificate=connection.peer_certificate,
+        remote=connection.remote,
+    )
+
+
+def _owner(request: Request) -> str:
+    return request.user.name if request.user is not None else request.remote
 
 
 async def _answer(wire: web.BaseRequest, response: Response) -> web.StreamResponse:

@@ -73,7 +73,8 @@ class Pipeline:
         seconds = 0.0 if is_long_running else limits.seconds_for(request.query, config.request_seconds)
         authorizer = self._services.authorizer
         if request.user is None:
-            request.user = self._authenticated(request)
+            self.identify(request)
+            assert request.user is not None
         if _impersonates(request):
             request.user = impersonated(request.user, _lower(request.headers), authorizer.check)
         if is_long_running:
@@ -91,14 +92,21 @@ class Pipeline:
             if not self.reads.count and not self.writes.count:
                 self._idle.set()
 
-    def _authenticated(self, request: Request) -> UserInfo:
+    def identify(self, request: Request) -> None:
+        """Set `request.user`; raises Unauthorized."""
         try:
-            user = self._services.authenticator.authenticate(request)
+            request.user = user = self._services.authenticator.authenticate(request)
         except errors.Unauthorized:
             self._metrics.strangers += 1
             raise
         self._metrics.authenticated(user.name)
-        return user
+
+    def refuse(self, request: Request) -> Response:
+        """The answer to a request whose real answer there is no room for."""
+        self._metrics.terminated(request, 429)
+        response = limits.too_many()
+        response.headers["Audit-Id"] = request.audit_id
+        return response
 
     async def _authorized(self, request: Request, user: UserInfo) -> Response:
         info = request.info

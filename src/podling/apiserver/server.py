@@ -31,6 +31,7 @@ from .auth.authenticate import Authenticator
 from .auth.bootstrap import NODE_RULES
 from .auth.node import NodeAuthorizer
 from .auth.tokens import ServiceAccountTokens
+from .budget import Budget
 from .call import NodeDialer, Services
 from .config import Config
 from .discovery import Discovery
@@ -81,7 +82,9 @@ class ApiServer(Service):
     async def listen(self, sock: socket.socket, ssl_context: ssl.SSLContext | None) -> None:
         """Serve HTTPS on a bound socket (plain HTTP without a context); owns the socket from now on."""
         if self._listener is None:
-            self._listener = Listener(self.handle, max_body=self.config.max_body_bytes)
+            self._listener = Listener(
+                self._pipeline, max_body=self.config.max_body_bytes, budget=Budget(self.config.max_held_bytes)
+            )
         await self._listener.listen(sock, ssl_context)
 
     def is_served(self, group: str, version: str, resource: str, subresource: str) -> bool:
@@ -142,9 +145,7 @@ class ApiServer(Service):
             services=lambda: _service_specs(world),
             chance=chance,
         )
-        quotas = ResourceQuotas(
-            QuotaStatus(self.cache, world.collection(kinds.RESOURCE_QUOTA)).write, clock
-        )
+        quotas = ResourceQuotas(QuotaStatus(self.cache, world.collection(kinds.RESOURCE_QUOTA)).write, clock)
         by_name = {
             "ServiceAccount": kinds.SERVICE_ACCOUNT,
             "Pod": kinds.POD,

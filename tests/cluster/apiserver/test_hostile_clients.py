@@ -166,8 +166,20 @@ CASES = {
         200,
         request("GET", f"{CONFIGS}?fieldSelector=" + many("metadata.name!={}", 2500)),
     ),
-    "head: a line too long": (431, request("GET", f"{CONFIGS}?labelSelector=" + "a" * 70_000)),
-    "head: too many lines": (431, request("GET", CONFIGS, b"", many("X-{}: y\r\n", 2000, "").encode())),
+    "head: a line that is long": (200, request("GET", f"{CONFIGS}?x=" + "a" * 1_000_000)),
+    "head: a line too long": (431, request("GET", f"{CONFIGS}?x=" + "a" * 1_060_000)),
+    "head: a header that is long": (200, request("GET", CONFIGS, b"", b"X: %b\r\n" % (b"y" * 1_000_000))),
+    "head: many lines": (200, request("GET", CONFIGS, b"", many("X-{}: y\r\n", 2000, "").encode())),
+    "head: too many lines": (431, request("GET", CONFIGS, b"", many("X-{}: y\r\n", 20_000, "").encode())),
+    "head: lines too long together": (
+        431,
+        request("GET", CONFIGS, b"", many("X-{}: " + "y" * 100_000 + "\r\n", 14, "").encode()),
+    ),
+    "selector: a megabyte of values": (
+        200,
+        request("GET", f"{CONFIGS}?labelSelector=a+in+(" + many("x{}", 120_000) + ")"),
+    ),
+    "selector: a megabyte of brackets": (400, request("GET", f"{CONFIGS}?labelSelector=" + "(" * 900_000)),
     "head: two lengths": (400, request("POST", CONFIGS, b"", b"Content-Length: 1\r\nContent-Length: 2\r\n")),
     "head: a length below zero": (400, request("POST", CONFIGS, b"", b"Content-Length: -1\r\n")),
     "head: a chunk of no length": (
@@ -290,6 +302,81 @@ async def test_many_who_read_nothing_of_a_large_collection_hold_a_part_of_it_eac
     finally:
         for writer in opened:
             writer.transport.abort()
+
+
+async def test_lists_that_nobody_reads_are_few(secured, client_of):
+    """60 lists of 20 MB, never read, would be 1.2 GB: some are answered, the rest is turned away, others are served."""
+    api = client_of(secured.server)
+    for number in range(100):
+        await api.make(CONFIGS, {"metadata": {"name": f"n{number}"}, "data": {"x": "y" * 200_000}})
+    context = ssl.create_default_context(cafile=secured.ca_file)
+    before, opened, statuses = resident(), [], []
+    try:
+        for _ in range(60):
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", secured.port, ssl=context, server_hostname="localhost", limit=1024
+            )
+            opened.append(writer)
+            writer.write(request("GET", CONFIGS))
+            async with asyncio.timeout(20):
+                statuses.append(int((await reader.readuntil(b"\r\n\r\n")).split()[1]))
+            writer.transport.pause_reading()
+        grown = resident() - before
+        figures.info("grown_bytes: %s answered: %s", grown, statuses.count(200))
+        assert set(statuses) == {200, 429}
+        assert statuses.count(200) == 6, "half of 256 MiB for one user"
+        assert grown < 300 * 1024 * 1024
+        async with connected(secured, context) as (reader, writer):
+            writer.write(request("POST", CONFIGS, b'{"metadata":{"name":"small"}}', JSON))
+            assert (await answer(reader))[0] == 201
+            writer.write(request("GET", f"{CONFIGS}/small"))
+            assert (await answer(reader))[0] == 200
+    finally:
+        for writer in opened:
+            writer.transport.abort()
+    async with asyncio.timeout(30):
+        await until(secured, lambda: not secured.server._listener._budget.used)
+
+
+async def test_bodies_in_arrival_are_bounded_all_together(secured, client_of):
+    """150 bodies of 2.9 MB that never end would be 435 MB: those beyond the limit are turned away, small ones never."""
+    context = ssl.create_default_context(cafile=secured.ca_file)
+    before, opened = resident(), []
+    body = b'{"metadata":{"name":"x"},"data":{"x":"' + b"y" * 2_900_000
+    head = request("POST", CONFIGS, b"", JSON + b"Content-Length: 3000000\r\n")
+    budget = secured.server._listener._budget
+    try:
+        for _ in range(150):
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", secured.port, ssl=context, server_hostname="localhost"
+            )
+            opened.append((reader, writer))
+            writer.write(head + body)
+            await asyncio.wait_for(writer.drain(), 20)
+        found = await asyncio.gather(
+            *(asyncio.wait_for(one.readline(), 3) for one, _ in opened), return_exceptions=True
+        )
+        refused = sum(isinstance(each, bytes) and b" 429 " in each for each in found)
+        grown = resident() - before
+        figures.info("grown_bytes: %s refused: %s held: %s", grown, refused, budget.used)
+        assert 90 <= refused <= 115
+        assert budget.used <= 128 * 1024 * 1024
+        async with connected(secured, context) as (reader, writer):
+            writer.write(request("POST", CONFIGS, b'{"metadata":{"name":"small"}}', JSON))
+            assert (await answer(reader))[0] == 201
+    finally:
+        for _, writer in opened:
+            writer.transport.abort()
+    async with asyncio.timeout(30):
+        await until(secured, lambda: not budget.used)
+
+
+async def test_a_large_body_of_a_stranger_is_not_read(secured):
+    body = b'{"data":{"x":"' + b"y" * 2_000_000 + b'"}}'
+    asked = request("POST", CONFIGS, body, JSON).replace(b"sesame", b"wrong!")
+    async with connected(secured) as (reader, writer):
+        writer.write(asked[:500_000])
+        assert (await answer(reader))[0] == 401
 
 
 async def test_a_thousand_watchers_see_everything_and_go_without_a_trace(secured, client_of):

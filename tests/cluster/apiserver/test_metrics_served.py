@@ -249,7 +249,7 @@ async def test_stored_objects_are_counted_by_resource(api):
     for name in ("a", "b", "c"):
         await api.make(
             "/apis/apps/v1/namespaces/default/controllerrevisions",
-            {"metadata": {"name": name}, "revision": 1},
+            {"metadata": {"name": name}, "revision": 1, "data": {"a": 1}},
         )
     text = await metrics(api)
     assert value(text, "apiserver_storage_objects", resource="controllerrevisions.apps") == 3

@@ -10,6 +10,7 @@ import ssl
 import aiohttp
 import pytest
 
+from podling.apiserver import heads
 from podling.apiserver import listener as wire
 
 CONFIGS = "/api/v1/namespaces/default/configmaps"
@@ -117,7 +118,7 @@ async def test_who_sends_nothing_or_trickles_is_cut_off(secured, monkeypatch):
 
 async def test_heads_over_the_limit_are_refused(secured):
     reader, writer = await raw(secured)
-    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"y" * (wire.MAX_HEADER + 1) + b"\r\n\r\n")
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"y" * (heads.MAX_HEAD + 1) + b"\r\n\r\n")
     head = await asyncio.wait_for(reader.readline(), 5)
     assert b" 431 " in head
     writer.close()
