@@ -140,6 +140,11 @@ def invalid(path: Path, value: Any, detail: str) -> FieldError:
     return FieldError(Type.INVALID, str(path), value, detail)
 
 
+def invalid_as_whole(path: Path, detail: str) -> FieldError:
+    """What is wrong is how parts go together; the value is not repeated."""
+    return FieldError(Type.INVALID, str(path), _OMITTED, detail)
+
+
 def type_invalid(path: Path, value: Any, detail: str) -> FieldError:
     return FieldError(Type.TYPE_INVALID, str(path), value, detail)
 

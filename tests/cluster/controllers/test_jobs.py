@@ -184,10 +184,11 @@ async def test_suspending_takes_the_pods_away_uncounted_and_resuming_begins_anew
         await world.patch(JOB, "work", {"spec": {"suspend": False}})
         await world.until(lambda: len(world.ready()) == 2)
         await world.until(lambda: condition(world.one(JOB, "work"), "Suspended", "False"))
+        started = world.one(JOB, "work").status.start_time
         await world.patch(JOB, "work", {"spec": {"suspend": True}})
         await world.until(lambda: not world.all(POD))
         await world.until(lambda: world.one(JOB, "work").status.active is None)
-        started = world.one(JOB, "work").status.start_time
+        assert world.one(JOB, "work").status.start_time is None
         await world.idle()
         await world.patch(JOB, "work", {"spec": {"suspend": False}})
         found = await ended(world, "Complete")

@@ -36,6 +36,7 @@ def suspension(job: batch_v1.Job, now: float) -> tuple[str, str] | None:
     """Set `Suspended` as the Job says; reason and message of the Event if that is news. A resumed Job begins anew."""
     status = job.status = job.status or batch_v1.JobStatus()
     if job.spec is not None and job.spec.suspend:
+        status.start_time = None  # its time is counted from when it is resumed
         news = put(status, condition(SUSPENDED, "JobSuspended", "Job suspended", now))
         return ("Suspended", "Job suspended") if news else None
     if not any(each.type == SUSPENDED for each in status.conditions or ()):
