@@ -16,11 +16,11 @@ import selectors
 import socket
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from session import Api, connect
+from session import Api, connect, percentiles
 
 WATCHERS, CHANGES = 50, 200
 PIECE = 1 << 18
@@ -58,9 +58,13 @@ class Writer:
     head: str
     name: str
     left: int
+    _sent: float = 0.0
+    answered: list[float] = field(default_factory=list)
+    """Seconds from each change to its answer."""
 
     def write(self) -> None:
         body = json.dumps({"data": {"t": str(time.time())}})
+        self._sent = time.perf_counter()
         self.wire.sendall(f"PATCH {self.head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         self.left -= 1
 
@@ -71,6 +75,7 @@ class Writer:
             return
         if not answer.startswith(b"HTTP/1.1 200"):
             raise SystemExit(f"PATCH: {answer[:300]!r}")
+        self.answered.append(time.perf_counter() - self._sent)
         if self.left:
             self.write()
 
@@ -179,6 +184,8 @@ def _measured(load: Load, since: str, watchers: int, shares: list[int], pid: int
     size = load.run(watching, writing, events=changes)
     taken = time.perf_counter() - began
     figures |= {"per_s": round(changes * watchers / taken), "event_bytes": size // max(1, changes * watchers)}
+    answered = percentiles([seconds for writer in writing for seconds in writer.answered])
+    figures |= {f"answer_{name}": value for name, value in answered.items()}
     if pid:
         spent = processor_seconds(pid) - spent
         figures["cpu_us_per_change"] = round(1e6 * spent / changes, 1)

@@ -10,6 +10,7 @@ from podling.api.codec import splice_revision
 from podling.api.selectors import parse_fields, parse_labels
 from podling.store.interface import Closed, Compacted, FutureRevision, KeyExists, Lagging, Mismatch
 from podling.store.memory import MemoryStore
+from podling.store.sqlite import SqliteStore
 from podling.store.watchcache import CollectionConfig, RingLimits, Selection, WatchCache, unsplice
 from podling.testing.virtualtime import virtual
 
@@ -237,6 +238,25 @@ async def test_watchers_of_one_selection_share_one_encoding():
         for watcher in watchers:
             watcher.close()
         assert pods.statistics().watchers == 0
+
+
+async def test_a_writer_has_its_answer_before_the_watchers_are_served(tmp_path):
+    """However many they are: a thousand writes to sockets take a while."""
+    async with running(store=SqliteStore(tmp_path / "store.db")) as (cache, pods):
+        order = []
+
+        async def watch():
+            with pods.subscribe(Selection(), since=pods.revision) as watcher:
+                await watcher.next()
+                order.append("watcher")
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(20):
+                group.create_task(watch())
+            await asyncio.sleep(0)
+            await cache.create(pods, PODS + "default/a", pod())
+            order.append("writer")
+        assert order == ["writer"] + ["watcher"] * 20
 
 
 async def test_a_watcher_resumes_from_the_ring_and_is_sent_away_beyond_it():
