@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Iterator, Mapping
 
 from podling.aio.deadline import within
@@ -52,7 +53,7 @@ class Pipeline:
     async def handle(self, request: Request) -> Response:
         """Serve one request; never raises but when cancelled."""
         started = asyncio.get_running_loop().time()
-        request.audit_id = _audit_id(request) or f"{self._services.chance.getrandbits(128):032x}"
+        request.audit_id = _audit_id(request) or _uuid(self._services.chance)
         try:
             response = await self._serve(request)
         except errors.ApiError as error:
@@ -173,6 +174,12 @@ def _audit_id(request: Request) -> str:
     """The client's own name for the request, where it can be sent back in a header."""
     given = request.headers.get("audit-id", "")
     return given if given.isascii() and given.isprintable() else ""
+
+
+def _uuid(chance: random.Random) -> str:
+    """A random UUID (RFC 9562, version 4), without the detour over a `UUID`."""
+    text = f"{chance.getrandbits(128):032x}"
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

@@ -29,7 +29,18 @@ RuntimeName = Annotated[
     str | None, typer.Option(help="oci, process, simulated or auto = the best that works here [auto].")
 ]
 EventTtl = Annotated[str | None, typer.Option(help="How long Events are kept after their last write [1h].")]
+AccessLog = Annotated[
+    bool | None,
+    typer.Option("--access-log/--no-access-log", help="Log every request [only slow and failed ones]."),
+]
+RequestTimeout = Annotated[str | None, typer.Option(help="After which a request is given up [1m].")]
+MaxReads = Annotated[int | None, typer.Option(help="Reads at once; more get 429, 0 = no limit [400].")]
+MaxWrites = Annotated[int | None, typer.Option(help="Writes at once; more get 429, 0 = no limit [200].")]
 Nodes = Annotated[int | None, typer.Option(help="Nodes, each a host of its own on this machine [1].")]
+NodeCpus = Annotated[int | None, typer.Option(help="CPUs that each node has; 0 = all [0].")]
+NodeMemory = Annotated[
+    str | None, typer.Option(help="Memory that each node has, like 2Gi [all of the machine's].")
+]
 Grace = Annotated[str | None, typer.Option(help="Silence after which a node counts as lost [50s].")]
 NotReady = Annotated[
     int | None, typer.Option(help="Seconds that Pods stay on a node that is not ready [300].")
@@ -54,7 +65,13 @@ def command(
     service_cidr: ServiceCidr = None,
     runtime: RuntimeName = None,
     event_ttl: EventTtl = None,
+    access_log: AccessLog = None,
+    request_timeout: RequestTimeout = None,
+    max_requests_inflight: MaxReads = None,
+    max_mutating_requests_inflight: MaxWrites = None,
     nodes: Nodes = None,
+    node_cpus: NodeCpus = None,
+    node_memory: NodeMemory = None,
     node_monitor_grace_period: Grace = None,
     default_not_ready_toleration_seconds: NotReady = None,
     default_unreachable_toleration_seconds: Unreachable = None,
@@ -73,7 +90,13 @@ def command(
         "service_cidr": service_cidr,
         "runtime": runtime,
         "event_ttl": event_ttl,
+        "access_log": access_log,
+        "request_timeout": request_timeout,
+        "max_requests_inflight": max_requests_inflight,
+        "max_mutating_requests_inflight": max_mutating_requests_inflight,
         "nodes": nodes,
+        "node_cpus": node_cpus,
+        "node_memory": node_memory,
         "controllers": controllers,
         "node_monitor_grace_period": node_monitor_grace_period,
         "default_not_ready_toleration_seconds": default_not_ready_toleration_seconds,

@@ -164,6 +164,10 @@ class Cluster:
             advertise_address=self._node.address,
             advertise_port=self.config.last_port,
             event_ttl_seconds=self.config.event_ttl_seconds,
+            access_log=self.config.access_log,
+            request_seconds=self.config.request_seconds,
+            max_reads_in_flight=self.config.max_requests_inflight,
+            max_writes_in_flight=self.config.max_mutating_requests_inflight,
             default_not_ready_toleration_seconds=self.config.default_not_ready_toleration_seconds,
             default_unreachable_toleration_seconds=self.config.default_unreachable_toleration_seconds,
         )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from podling.api import times
+from podling.api import quantity, times
 
 from .errors import BadConfig
 from .layout import Layout
@@ -27,7 +27,14 @@ NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
 # What `--runtime` may name.  `auto` takes the first that this machine allows, in this order.
 RUNTIMES = ("oci", "process", "simulated")
+_LEAST_MEMORY = 32 << 20
 FIXED = ("cluster_cidr", "service_cidr")
+NOT_NEGATIVE = (
+    "default_not_ready_toleration_seconds",
+    "default_unreachable_toleration_seconds",
+    "max_requests_inflight",
+    "max_mutating_requests_inflight",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +51,16 @@ class ClusterConfig:
     node_name      name of the node that lives in the main process; the cluster's own name unless set.
     nodes          how many nodes, each a host of its own; the further ones are agent processes.
     controllers    which controllers run, as `kube-controller-manager --controllers` takes it: all but `-these`.
+    node_cpus      CPUs that each node has; 0 = all of the machine's.
+    node_memory    memory that each node has, as a quantity (`2Gi`); "" = all of the machine's.
     event_ttl      how long Events are kept after their last write, as Go writes durations; upstream's default.
+
+    access_log     whether the API server logs every request, not only those that fail or take over a second.
+
+    What the API server bears, as upstream's flags of these names, its defaults:
+    request_timeout                         after which a request gets 504, as Go writes durations.
+    max_requests_inflight                   reads at once; more get 429, 0 = no limit.
+    max_mutating_requests_inflight          the same for writes.
 
     About lost nodes, as upstream's flags of these names, its defaults:
     node_monitor_grace_period               silence after which a node counts as lost, as Go writes durations.
@@ -61,8 +77,14 @@ class ClusterConfig:
     runtime: str = "auto"
     node_name: str = ""
     nodes: int = 1
+    node_cpus: int = 0
+    node_memory: str = ""
     controllers: str = "*"
     event_ttl: str = "1h"
+    access_log: bool = False
+    request_timeout: str = "1m"
+    max_requests_inflight: int = 400
+    max_mutating_requests_inflight: int = 200
     node_monitor_grace_period: str = "50s"
     default_not_ready_toleration_seconds: int = 300
     default_unreachable_toleration_seconds: int = 300
@@ -74,6 +96,16 @@ class ClusterConfig:
     @property
     def event_ttl_seconds(self) -> float:
         return times.parse_duration(self.event_ttl)
+
+    @property
+    def request_seconds(self) -> float:
+        """Of ``request_timeout``."""
+        return times.parse_duration(self.request_timeout)
+
+    @property
+    def node_memory_bytes(self) -> int:
+        """Of ``node_memory``; 0 = all of the machine's."""
+        return quantity.parse(self.node_memory).value if self.node_memory else 0
 
     @property
     def grace_seconds(self) -> float:
@@ -107,7 +139,8 @@ class ClusterConfig:
             raise BadConfig(f"cannot use --runtime {self.runtime!r}: it must be auto, {', '.join(RUNTIMES)}")
         _check_duration("--event-ttl", self.event_ttl, least=1)
         _check_duration("--node-monitor-grace-period", self.node_monitor_grace_period, least=2)
-        self._validate_tolerations()
+        _check_duration("--request-timeout", self.request_timeout, least=1)
+        self._validate_counts()
         pods = _network("--cluster-cidr", self.cluster_cidr, longest=24)
         services = _network("--service-cidr", self.service_cidr, longest=28)
         self._validate_nodes(pods)
@@ -115,8 +148,8 @@ class ClusterConfig:
             raise BadConfig(f"cannot use --service-cidr {services}: it overlaps --cluster-cidr {pods}")
         return self
 
-    def _validate_tolerations(self) -> None:
-        for name in ("default_not_ready_toleration_seconds", "default_unreachable_toleration_seconds"):
+    def _validate_counts(self) -> None:
+        for name in NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 flag = "--" + name.replace("_", "-")
                 raise BadConfig(f"cannot use {flag} {getattr(self, name)}: it must be 0 or more")
@@ -129,6 +162,14 @@ class ClusterConfig:
             raise BadConfig(
                 f"cannot use --nodes {self.nodes}: each takes 256 addresses, and {pods} has room for {room}"
             )
+        if self.node_cpus < 0:
+            raise BadConfig(f"cannot use --node-cpus {self.node_cpus}: it must be 1 or more, 0 = all")
+        try:
+            too_little = bool(self.node_memory) and self.node_memory_bytes < _LEAST_MEMORY
+        except ValueError as error:
+            raise BadConfig(f"cannot use --node-memory {self.node_memory!r}: {error}") from error
+        if too_little:
+            raise BadConfig(f"cannot use --node-memory {self.node_memory}: it must be 32Mi or more")
         if self.nodes > 1 and self.runtime not in ("auto", "oci"):
             raise BadConfig(
                 f"cannot use --nodes {self.nodes} with --runtime {self.runtime}: only runtime oci gives each node "

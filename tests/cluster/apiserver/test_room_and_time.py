@@ -1,9 +1,12 @@
-"""What happens when requests are too many, or take too long. Source: upstream's filters maxinflight.go, timeout.go and
+"""What happens when requests are too many or take too long, and what the access log says of all. Source: upstream's filters maxinflight.go, timeout.go and
 request_deadline.go, and test/e2e/apimachinery/request_timeout.go."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
+import uuid
 
 import pytest
 
@@ -159,3 +162,38 @@ async def test_a_server_that_closes_ends_watches_of_the_future(api):
     await asyncio.sleep(0)
     await api.server.close()
     assert await asyncio.wait_for(waiting, 5) == []
+
+
+async def test_every_request_is_logged_where_that_is_asked_for(world, caplog):
+    async with world(access_log=True) as api:
+        with caplog.at_level(logging.INFO, "podling.apiserver.access"):
+            caplog.clear()
+            answer = await api.by(EVE).call("GET", f"{CONFIGS}?limit=5", headers={"audit-id": "my-own"})
+            stream = await api.watch(CONFIGS)
+            lines = [record.getMessage() for record in caplog.records]
+            await stream.close()
+            last = caplog.records[-1].getMessage()
+    assert answer.headers["Audit-Id"] == "my-own"
+    (line,) = lines
+    assert re.fullmatch(
+        rf'"HTTP" verb="LIST" URI="{CONFIGS}\?limit=5" latency="[0-9.]+[µm]s" userAgent="test/1.0" '
+        r'audit-ID="my-own" srcIP="" user="eve" resp=403',
+        line,
+    )
+    assert last.startswith('"HTTP" verb="WATCH"'), "a watch is logged when it ends"
+
+
+async def test_usually_only_what_fails_or_is_slow_is_logged(api, caplog):
+    with caplog.at_level(logging.INFO, "podling.apiserver.access"):
+        caplog.clear()
+        await api.get(CONFIGS)
+        await api.get(f"{CONFIGS}/none")
+    assert not caplog.records
+
+
+async def test_a_request_without_a_name_gets_a_uuid(api):
+    names = {(await api.get(CONFIGS)).headers["Audit-Id"] for _ in range(5)}
+    assert len(names) == 5
+    for name in names:
+        assert uuid.UUID(name).version == 4
+        assert str(uuid.UUID(name)) == name

@@ -20,6 +20,9 @@ from podling.cluster.routes import routed
         ({"name": "../up"}, "--name"),
         ({"port": 70000}, "--port 70000"),
         ({"runtime": "docker"}, "--runtime 'docker'"),
+        ({"request_timeout": "0s"}, "--request-timeout 0s: it must be a second or more"),
+        ({"max_requests_inflight": -1}, "--max-requests-inflight -1: it must be 0 or more"),
+        ({"max_mutating_requests_inflight": -5}, "--max-mutating-requests-inflight -5: it must be 0 or more"),
         ({"event_ttl": "an hour"}, "--event-ttl 'an hour': cannot read 'an hour' as a duration"),
         ({"event_ttl": "10ms"}, "--event-ttl 10ms: it must be a second or more"),
         ({"cluster_cidr": "10.42.0.1/16"}, "--cluster-cidr '10.42.0.1/16': 10.42.0.1/16 has host bits set"),
@@ -41,6 +44,8 @@ def test_ranges_cannot_change_under_running_pods() -> None:
 
 
 def test_events_are_kept_for_an_hour_or_as_long_as_was_said() -> None:
+    assert ClusterConfig().request_seconds == 60
+    assert ClusterConfig.new(request_timeout="90s").request_seconds == 90
     assert ClusterConfig().event_ttl_seconds == 3600
     assert ClusterConfig.new(event_ttl="1h30m").event_ttl_seconds == 5400
     assert ClusterConfig().amended(event_ttl="90s").event_ttl_seconds == 90
