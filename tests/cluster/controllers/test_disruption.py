@@ -3,6 +3,8 @@
 Rows: conformance v1.24, test/e2e/apps/disruption.go; since v1.24, sig-apps / job (DisruptionTarget).
 """
 
+import asyncio
+
 import pytest
 from controllers_world import ControllersWorld, template
 
@@ -103,13 +105,10 @@ async def test_a_disruption_is_spent_once_however_many_ask_at_the_same_time(tmp_
     async with ControllersWorld(tmp_path) as world:
         await deployment(world, 4)
         await budget(world, maxUnavailable=1)
-        granted = []
-        for each in world.pods():
-            try:
-                await evict(world, each.metadata.name)
-            except errors.TooManyRequests:
-                continue
-            granted.append(each.metadata.name)
+        names = [each.metadata.name for each in world.pods()]
+        answers = await asyncio.gather(*(evict(world, name) for name in names), return_exceptions=True)
+        granted = [name for name, answer in zip(names, answers, strict=True) if answer is None]
+        assert {type(answer) for answer in answers if answer is not None} == {errors.TooManyRequests}
         assert len(granted) == 1
         await world.until(lambda: world.one(POD, granted[0]) is None and len(world.ready()) == 4)
         status = await settled(world)
