@@ -13,6 +13,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterator, Mapping
+from time import perf_counter
 
 from podling.aio.deadline import within
 from podling.api import errors
@@ -52,7 +53,7 @@ class Pipeline:
 
     async def handle(self, request: Request) -> Response:
         """Serve one request; never raises but when cancelled."""
-        started = asyncio.get_running_loop().time()
+        started = perf_counter()  # uvloop's own time is in whole milliseconds
         request.audit_id = _audit_id(request) or _uuid(self._services.chance)
         try:
             response = await self._serve(request)
@@ -134,9 +135,7 @@ class Pipeline:
             headers["Warning"] = ", ".join(map(_warning, dict.fromkeys(request.warnings)))
         body, series = response.body, self._metrics.series(request)
         if isinstance(body, bytes):
-            self._ended(
-                request, response.status, len(body), asyncio.get_running_loop().time() - started, series
-            )
+            self._ended(request, response.status, len(body), perf_counter() - started, series)
         else:
             response.body = self._followed(request, response.status, body, started, series)
 
@@ -152,7 +151,7 @@ class Pipeline:
         def ended() -> None:
             if series is not None:
                 series.active -= 1
-            self._ended(request, status, 0, asyncio.get_running_loop().time() - started, series)
+            self._ended(request, status, 0, perf_counter() - started, series)
 
         return followed(body, began=began, ended=ended)
 
