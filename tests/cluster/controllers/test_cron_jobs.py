@@ -235,8 +235,7 @@ async def test_a_job_that_vanishes_is_struck_off_and_a_stranger_is_told_of(tmp_p
 
 
 @virtual
-async def test_a_job_made_by_hand_from_the_template_is_left_alone(tmp_path):
-    """What `kubectl create job --from=cronjob/tick` makes: owned, but not controlled."""
+async def test_a_job_that_it_owns_and_does_not_control_is_left_alone(tmp_path):
     async with ControllersWorld(tmp_path) as world:
         made = await world.create(CRON, "tick", spec=cron("0 0 1 1 *", successfulJobsHistoryLimit=0))
         owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "tick", "uid": made.metadata.uid}
