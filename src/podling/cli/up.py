@@ -108,10 +108,17 @@ def command(
         switches.rows(controllers)
     config = _settle(layout, name, given)
     welcome = Welcome(layout, config, kubeconfig, switch, options.Speaker(name, data_dir))
-    found = holder(layout)
+    _bring_up(welcome, watch, before, foreground=foreground)
+
+
+def _bring_up(
+    welcome: Welcome, watch: screen.Stopwatch, before: settings.ClusterConfig | None, *, foreground: bool
+) -> None:
+    """Start the cluster unless it is up; ``before`` are the settings that it had, None if it is new."""
+    name, found = welcome.config.name, holder(welcome.layout)
     if found is not None and found.phase == "ready":
         welcome.tell(f"cluster {name!r} is up already")
-        if config != before:
+        if welcome.config != before:
             screen.warn("what was changed holds from the next 'podling up' after 'podling down'")
     elif found is not None:
         raise AlreadyRunning(f"cannot start cluster {name!r}: process {found.pid} has it ({found.phase})")

@@ -105,7 +105,7 @@ class ClusterConfig:
     @property
     def node_memory_bytes(self) -> int:
         """Of ``node_memory``; 0 = all of the machine's."""
-        return quantity.parse(self.node_memory).value if self.node_memory else 0
+        return quantity.parse(self.node_memory).value() if self.node_memory else 0
 
     @property
     def grace_seconds(self) -> float:

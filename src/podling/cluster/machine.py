@@ -42,7 +42,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeParts:
-    """The mechanisms of one node.  ``address`` is where the node is reached; ``network`` has ``destroy``."""
+    """The mechanisms of one node.
+
+    ``address`` is where the node is reached; ``network`` has ``destroy``; ``caps``: its Pods' control group can be limited.
+    """
 
     host: Host
     network: Any
@@ -50,6 +53,7 @@ class NodeParts:
     images: Any
     address: str
     pod_cidr: str
+    caps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +155,7 @@ def _make_oci(layout: Layout, config: ClusterConfig, plan: NodePlan) -> NodePart
         images=images,
         address=network.gateway,
         pod_cidr=plan.pod_cidr,
+        caps=True,
     )
 
 

@@ -6,6 +6,7 @@ their ``Host``.
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 from podling.agent.agent import Agent
@@ -17,6 +18,7 @@ from podling.apiserver.config import TlsFiles
 from podling.apiserver.tls import server_context
 from podling.client import Client
 
+from . import caps
 from .config import ClusterConfig
 from .layout import Layout
 from .machine import NodeParts
@@ -30,6 +32,7 @@ class Node:
         self, layout: Layout, config: ClusterConfig, plan: NodePlan, *, parts: NodeParts, client: Client
     ) -> None:
         self._layout = layout
+        self._config = config
         self._plan = plan
         self._parts = parts
         self._endpoints: KubeletServer | None = None
@@ -40,6 +43,8 @@ class Node:
                 cluster_domain=config.cluster_domain,
                 pod_cidrs=(parts.pod_cidr,),
                 lease_seconds=config.lease_seconds,
+                cpus=config.node_cpus or None,
+                memory=config.node_memory_bytes or None,
             ),
             host=parts.host,
             client=client,
@@ -51,6 +56,8 @@ class Node:
 
     async def start(self) -> None:
         """Return when the node is registered and Ready, and its endpoints are served."""
+        if self._parts.caps:
+            await asyncio.to_thread(caps.impose, self._config, self._plan, self._parts.host.cgroup)
         start_images = getattr(self._parts.images, "start", None)
         if start_images is not None:
             await start_images()
