@@ -26,7 +26,8 @@ class Row:
     about     the requirement, in short.
     script    what its container `main` runs; containers  instead of it: whole containers.
     says      what `main` must have written, line by line; None = not looked at.
-    phase     in which the Pod must end.
+    phase     in which the Pod must end; reason  its own, if any.
+    message   how `main` explains its end; None = not looked at.
     mounts    volumeMounts of `main`; container  further fields of it; spec  further fields of the Pod's spec.
     """
 
@@ -34,6 +35,8 @@ class Row:
     script: str = ""
     says: Sequence[str] | None = None
     phase: str = "Succeeded"
+    reason: str | None = None
+    message: str | None = None
     mounts: Sequence[dict[str, Any]] = ()
     container: dict[str, Any] = field(default_factory=dict)
     containers: Sequence[dict[str, Any]] = ()
@@ -66,7 +69,10 @@ async def run(world: RealWorld, rows: Iterable[Row]) -> dict[str, Outcome]:
     async def one(row: Row) -> tuple[str, Outcome]:
         name = pod_name(row)
         await world.create(name, *row.pod_containers(), **({"restartPolicy": "Never"} | row.spec))
-        pod = await world.until(name, lambda pod: pod.status.phase in ("Succeeded", "Failed"))
+        try:
+            pod = await world.until(name, lambda pod: pod.status.phase in ("Succeeded", "Failed"))
+        except TimeoutError:
+            pod = await world.get(name)  # its own row tells; the others go on
         return row.about, Outcome(pod, _said(world, pod), await world.events(name))
 
     return dict(await asyncio.gather(*(one(row) for row in rows)))
@@ -76,7 +82,11 @@ def judge(row: Row, outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes[row.about]
     if row.says is not None:
         assert list(outcome.lines) == list(row.says), outcome.events
-    assert outcome.pod.status.phase == row.phase, outcome.pod.status
+    status = outcome.pod.status
+    assert (status.phase, status.reason) == (row.phase, row.reason), status
+    if row.message is not None:
+        main = next(one for one in status.container_statuses if one.name == "main")
+        assert (main.state.terminated.message or "") == row.message
 
 
 def _said(world: RealWorld, pod: core_v1.Pod) -> list[str]:

@@ -6,10 +6,12 @@ kernel reap orphans by ignoring SIGCHLD.  Pods that do not share their PID names
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,14 +49,35 @@ class Pause:
         name = f"pause-{sandbox_id}"
         argv = [str(self.runtime), f"--root={self.config.run}", "run", "--detach", f"--bundle={bundle}"]
         argv += [f"--pid-file={bundle / 'pid'}", name]
+        said = bundle / "output"
+        code = await self._carry_out(argv, said)
+        process = ProcessId.of(int((bundle / "pid").read_text())) if code == 0 else None
+        if process is None:
+            why = said.read_text(errors="replace").strip() or "its process is gone"
+            raise CreateFault(f"cannot start the holder of a shared PID namespace: {why}")
+        return process
+
+    async def _carry_out(self, argv: Sequence[str], output: Path) -> int:
+        """The exit code. The holder inherits the streams and keeps them open, so they are a file and not pipes to wait for."""
         try:
-            done = await spawn.run(argv, limit_seconds=_START_SECONDS, thread=self.workers.executor)
+            with output.open("wb") as file:
+                started = await spawn.spawn(
+                    argv, stdout=file.fileno(), stderr=file.fileno(), thread=self.workers.executor
+                )
         except spawn.SpawnFault as error:
             raise CreateFault(f"cannot start the holder of a shared PID namespace: {error}") from error
-        process = ProcessId.of(int((bundle / "pid").read_text())) if done.returncode == 0 else None
-        if process is None:
-            raise CreateFault(f"cannot start the holder of a shared PID namespace: {done.error_text}")
-        return process
+        async with started:
+            try:
+                async with asyncio.timeout(_START_SECONDS):
+                    return await started.wait()
+            except TimeoutError:
+                raise CreateFault(
+                    f"cannot start the holder of a shared PID namespace: not done in {_START_SECONDS:.0f} s"
+                ) from None
+            finally:
+                if started.returncode is None:
+                    started.kill()
+                    await started.settle()
 
     async def stop(self, sandbox_id: str, holder: ProcessId) -> None:
         """Kill the holder, and with it all that is left in its namespace.  Idempotent."""
