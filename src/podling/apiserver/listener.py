@@ -39,11 +39,15 @@ from . import takeover
 from .budget import Budget, Hold
 from .connections import Connections
 from .heads import MAX_HEAD, MAX_LINES, HeadRefused, Heads
+from .metrics import Metrics
 from .request import Chunks, Query, Request, Response, Upgrade
+from .tls import counting_handshakes
 
 
 class Front(Protocol):
     """What answers."""
+
+    metrics: Metrics
 
     async def handle(self, request: Request) -> Response: ...
 
@@ -70,6 +74,10 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _NO_ACCESS_LOG = logging.getLogger(f"{__name__}.unused")
 """aiohttp's own access log stays off; the pipeline writes one that knows verbs and users."""
 _NO_ACCESS_LOG.disabled = True
+
+
+class Stalled(ConnectionResetError):
+    """A client takes nothing of what it asked for, and is cut off."""
 
 
 class _Connection(web.RequestHandler):
@@ -163,6 +171,8 @@ class Listener:
 
     async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Accept connections on a bound socket; owns it from now on."""
+        if tls is not None:
+            tls.sslobject_class = counting_handshakes(self._front.metrics.tls_errors)
         loop = asyncio.get_running_loop()
         self._sockets.append(await loop.create_server(self._server, sock=sock, ssl=tls, backlog=BACKLOG))
 
@@ -196,7 +206,11 @@ class Listener:
             if isinstance(body, bytes) and len(body) > WHOLE and not hold.take(_owner(request), len(body)):
                 response = self._front.refuse(request)
             del body
-            return await _answer(wire, response)
+            try:
+                return await _answer(wire, response)
+            except Stalled:
+                self._front.metrics.aborted(request)
+                raise
 
     async def _read_body(self, wire: web.BaseRequest, request: Request, hold: Hold) -> bytes:
         if (wire.content_length or 0) > self._max_body:
@@ -364,7 +378,7 @@ async def _sent(wire: web.BaseRequest, transport: asyncio.Transport) -> None:
         except TimeoutError as error:
             if transport.get_write_buffer_size() >= unsent:
                 transport.abort()
-                raise ConnectionResetError(f"the client took nothing for {STALL_SECONDS:.0f} s") from error
+                raise Stalled(f"the client took nothing for {STALL_SECONDS:.0f} s") from error
 
 
 async def _upgrade(wire: web.BaseRequest, upgrade: Upgrade) -> web.StreamResponse:

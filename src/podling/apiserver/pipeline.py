@@ -35,7 +35,7 @@ class Pipeline:
     def __init__(self, services: Services, *, endpoints: Endpoints) -> None:
         self._services = services
         self._endpoints = endpoints
-        self._metrics = services.metrics
+        self.metrics = services.metrics
         config = services.config
         self.reads = limits.Room("readOnly", config.max_reads_in_flight)
         self.writes = limits.Room("mutating", config.max_writes_in_flight)
@@ -60,7 +60,7 @@ class Pipeline:
         except errors.ApiError as error:
             response = render.failure(request, error)
         except TimeoutError:
-            self._metrics.terminated(request, 504)
+            self.metrics.terminated(request, 504)
             response = render.failure(request, limits.timed_out(request.info))
         except Exception as error:  # the outermost boundary: nothing above could answer
             log.exception("%s %s failed", request.method, request.path, exc_info=error)
@@ -83,7 +83,7 @@ class Pipeline:
             return await self._authorized(request, request.user)
         room = self.reads if info.verb in limits.READ_VERBS else self.writes
         if not room.admits(request.user):
-            self._metrics.terminated(request, 429)
+            self.metrics.terminated(request, 429)
             return limits.too_many()
         room.enter(asyncio.get_running_loop().time())
         self._idle.clear()
@@ -99,13 +99,13 @@ class Pipeline:
         try:
             request.user = user = self._services.authenticator.authenticate(request)
         except errors.Unauthorized:
-            self._metrics.strangers += 1
+            self.metrics.strangers += 1
             raise
-        self._metrics.authenticated(user.name)
+        self.metrics.authenticated(user.name)
 
     def refuse(self, request: Request) -> Response:
         """The answer to a request whose real answer there is no room for."""
-        self._metrics.terminated(request, 429)
+        self.metrics.terminated(request, 429)
         response = limits.too_many()
         response.headers["Audit-Id"] = request.audit_id
         return response
@@ -115,9 +115,9 @@ class Pipeline:
         try:
             self._services.authorizer.check(user, info)
         except errors.Forbidden:
-            self._metrics.denied += 1
+            self.metrics.denied += 1
             raise
-        self._metrics.allowed += 1
+        self.metrics.allowed += 1
         if info.is_resource:
             return await dispatch.resource(self._services, request, user)
         endpoint = self._endpoints.find(request.path)
@@ -133,7 +133,7 @@ class Pipeline:
         headers.setdefault("Cache-Control", "no-cache, private")
         if request.warnings:
             headers["Warning"] = ", ".join(map(_warning, dict.fromkeys(request.warnings)))
-        body, series = response.body, self._metrics.series(request)
+        body, series = response.body, self.metrics.series(request)
         if isinstance(body, bytes):
             self._ended(request, response.status, len(body), perf_counter() - started, series)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 
 from .config import TlsFiles
+from .metrics import Tally
 
 
 def server_context(files: TlsFiles, *, client_ca: bytes) -> ssl.SSLContext:
@@ -18,3 +19,19 @@ def server_context(files: TlsFiles, *, client_ca: bytes) -> ssl.SSLContext:
         context.load_verify_locations(cadata=client_ca.decode())
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
+
+
+def counting_handshakes(errors: Tally) -> type[ssl.SSLObject]:
+    """A TLS engine that counts handshakes that fail; one that the other side just leaves does not get that far."""
+
+    class Counting(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            try:
+                super().do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError:
+                errors.count += 1
+                raise
+
+    return Counting

@@ -275,6 +275,7 @@ async def test_a_watcher_that_never_reads_is_dropped_and_harms_nobody(
         grown = resident() - before
         figures.info("grown_bytes: %s", grown)
         assert grown < 120 * 1024 * 1024
+    assert 'apiserver_request_aborts_total{group="",resource="configmaps"' in (await api.get("/metrics")).text
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
 
 
@@ -302,6 +303,20 @@ async def test_many_who_read_nothing_of_a_large_collection_hold_a_part_of_it_eac
     finally:
         for writer in opened:
             writer.transport.abort()
+
+
+async def test_handshakes_that_fail_are_counted_and_harm_nobody(secured, client_of):
+    for said in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x00" * 100, b"\x16\x03\x01\x00\x05hello"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", secured.port)
+        writer.write(said)
+        await reader.read()
+        writer.close()
+    async with connected(secured) as (reader, writer):
+        writer.write(request("GET", "/api"))
+        assert (await answer(reader))[0] == 200
+    assert (
+        "apiserver_tls_handshake_errors_total 3\n" in (await client_of(secured.server).get("/metrics")).text
+    )
 
 
 async def test_lists_that_nobody_reads_are_few(secured, client_of):

@@ -41,7 +41,7 @@ def lines() -> Iterator[str]:
         (_RESIDENT, resident * _PAGE),
         (_START, _booted() + started / _TICKS),
         (_VIRTUAL, virtual),
-        (_VIRTUAL_MOST, virtual_most),
+        (_VIRTUAL_MOST, virtual_most % 2**64),  # no limit is -1: the largest number, as others show it
     ):
         yield from text(family, [((), value)])
 
