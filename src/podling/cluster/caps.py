@@ -32,11 +32,15 @@ def limits(config: ClusterConfig, plan: NodePlan, cpus: Sequence[int]) -> Resour
 def impose(config: ClusterConfig, plan: NodePlan, group: str) -> None:
     """Limit the Pods' group, or lift what an earlier start limited.  Blocking.  Raises ``StartFailed``."""
     tree = CgroupTree(detect(), group)
-    if not (config.node_cpus or config.node_memory) and not tree.processes(""):
+    capped = bool(config.node_cpus or config.node_memory)
+    folders = [folder for name in ("cpuset", "memory") if (folder := tree.directory(name, ""))]
+    if not capped and not any(folder.is_dir() for folder in folders):
         return
     try:
         tree.make("", limits(config, plan, sorted(os.sched_getaffinity(0))))
     except CgroupFault as error:
+        if not capped:
+            return  # where nothing can be limited, nothing was
         raise StartFailed(
             f"cannot cap node {plan.name}: {error}; where its Pods have more now, 'podling down' first"
         ) from error

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from cli_world import LIMIT
 
+from podling.runtime.cgroups import CgroupTree, detect
+
 EVERYWHERE = """
 apiVersion: apps/v1
 kind: DaemonSet
@@ -32,6 +34,15 @@ spec:
 
 @pytest.fixture
 def everywhere(cli):
+    return on_three_nodes(cli)
+
+
+@pytest.fixture(scope="module")
+def lasting(standing):
+    return on_three_nodes(standing)
+
+
+def on_three_nodes(cli):
     """A cluster of three nodes with a DaemonSet's Pod on each: the Pods by their node's name."""
     cli.up_with_nodes(3)
     cli.kubectl("apply", "-f", "-", input=EVERYWHERE)
@@ -63,9 +74,9 @@ def container_ids(pods):
     }
 
 
-def test_pods_and_nodes_reach_each_other_across_hosts(cli, everywhere):
-    assert sorted(everywhere) == [cli.name, f"{cli.name}-2", f"{cli.name}-3"]
-    listed = json.loads(cli.kubectl("get", "nodes", "-o", "json"))["items"]
+def test_pods_and_nodes_reach_each_other_across_hosts(standing, lasting):
+    assert sorted(lasting) == [standing.name, f"{standing.name}-2", f"{standing.name}-3"]
+    listed = json.loads(standing.kubectl("get", "nodes", "-o", "json"))["items"]
     addresses = {
         node["metadata"]["name"]: one["address"]
         for node in listed
@@ -73,24 +84,24 @@ def test_pods_and_nodes_reach_each_other_across_hosts(cli, everywhere):
         if one["type"] == "InternalIP"
     }
     assert len(set(addresses.values())) == 3
-    for pod in everywhere.values():
-        for other in everywhere.values():
-            assert fetched(cli, pod, other["status"]["podIP"]) == other["metadata"]["name"]
+    for pod in lasting.values():
+        for other in lasting.values():
+            assert fetched(standing, pod, other["status"]["podIP"]) == other["metadata"]["name"]
         for address in addresses.values():
-            assert "1 packets received" in inside(cli, pod, "ping", "-c", "1", "-W", "3", address)
-        server = (addresses[cli.name], cli.status()["server"].rpartition(":")[2])
-        inside(cli, pod, "nc", "-w", "3", *server, "-e", "true")
-    nobody = addresses[f"{cli.name}-3"].rpartition(".")[0] + ".250"
-    inside(cli, everywhere[f"{cli.name}-2"], "nc", "-w", "4", nobody, "80", "-e", "true", code=1)
+            assert "1 packets received" in inside(standing, pod, "ping", "-c", "1", "-W", "3", address)
+        server = (addresses[standing.name], standing.status()["server"].rpartition(":")[2])
+        inside(standing, pod, "nc", "-w", "3", *server, "-e", "true")
+    nobody = addresses[f"{standing.name}-3"].rpartition(".")[0] + ".250"
+    inside(standing, lasting[f"{standing.name}-2"], "nc", "-w", "4", nobody, "80", "-e", "true", code=1)
 
 
-def test_exec_logs_and_port_forward_lead_to_further_nodes(cli, everywhere):
-    pod = everywhere[f"{cli.name}-3"]
+def test_exec_logs_and_port_forward_lead_to_further_nodes(standing, lasting):
+    pod = lasting[f"{standing.name}-3"]
     name = pod["metadata"]["name"]
-    assert inside(cli, pod, "hostname").strip() == name
-    assert cli.kubectl("logs", name) == "here\n"
-    command = ["kubectl", "--kubeconfig", str(cli.layout.kubeconfig), "port-forward", name, ":8080"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=cli.environment) as forward:
+    assert inside(standing, pod, "hostname").strip() == name
+    assert standing.kubectl("logs", name) == "here\n"
+    command = ["kubectl", "--kubeconfig", str(standing.layout.kubeconfig), "port-forward", name, ":8080"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=standing.environment) as forward:
         try:
             port = int(forward.stdout.readline().split()[2].rpartition(":")[2])
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
@@ -105,6 +116,8 @@ def test_pods_of_further_nodes_survive_the_death_of_the_cluster_and_of_their_age
     before = container_ids(everywhere)
     cli.kill()
     wait_until(lambda: not agents(cli))
+    assert "is not up" in cli.node("stop", f"{cli.name}-2", code=4).err
+    assert {one["state"] for one in cli.node("ls", "-o", "json").document} == {"down"}
     cli("up")
     assert container_ids(pods_by_node(cli)) == before
     assert set(cli.status()["nodes"].values()) == {"Ready"}
@@ -160,33 +173,93 @@ def wait_until(holds):
         time.sleep(0.05)
 
 
-def test_a_node_without_power_is_gone_and_comes_back_with_what_belongs_to_it(cli, everywhere):
-    second = f"{cli.name}-2"
-    pod = everywhere[second]
-    states = {one["name"]: one for one in cli.node("ls", "-o", "json").document}
-    assert {name: one["state"] for name, one in states.items()} == dict.fromkeys(everywhere, "ready")
-    assert states[second]["pid"] == agents(cli, second)[0]
-    cli.node("stop", second)
-    assert agents(cli, second) == []
-    assert not [pid for pid in filter(str.isdigit, os.listdir("/proc")) if in_group_of(cli, pid, second)]
-    assert str(cli.layout.node(second)) not in Path("/proc/self/mountinfo").read_text()
-    assert second in cli.node("pause", second, code=4).err
+def test_a_node_without_power_is_gone_and_comes_back_with_what_belongs_to_it(standing, lasting):
+    second = f"{standing.name}-2"
+    pod = lasting[second]
+    states = {one["name"]: one for one in standing.node("ls", "-o", "json").document}
+    assert {name: one["state"] for name, one in states.items()} == dict.fromkeys(lasting, "ready")
+    assert states[second]["pid"] == agents(standing, second)[0]
+    standing.node("stop", second)
+    assert agents(standing, second) == []
+    assert not [pid for pid in filter(str.isdigit, os.listdir("/proc")) if in_group_of(standing, pid, second)]
+    assert str(standing.layout.node(second)) not in Path("/proc/self/mountinfo").read_text()
+    assert second in standing.node("pause", second, code=4).err
     address = pod["status"]["podIP"]
-    inside(cli, everywhere[cli.name], "nc", "-w", "4", address, "8080", "-e", "true", code=1)
-    cli.node("start", second)
-    cli.kubectl("wait", "pod", pod["metadata"]["name"], "--for=condition=Ready", f"--timeout={LIMIT}s")
-    back = pods_by_node(cli)[second]
+    inside(standing, lasting[standing.name], "nc", "-w", "4", address, "8080", "-e", "true", code=1)
+    standing.node("start", second)
+    old = container_ids({second: pod})
+    wait_until(lambda: container_ids({second: pods_by_node(standing)[second]}) != old)
+    standing.kubectl("wait", "pod", pod["metadata"]["name"], "--for=condition=Ready", f"--timeout={LIMIT}s")
+    back = pods_by_node(standing)[second]
     assert back["metadata"]["uid"] == pod["metadata"]["uid"]
-    assert container_ids({second: back}) != container_ids({second: pod})
-    assert fetched(cli, everywhere[cli.name], back["status"]["podIP"]) == pod["metadata"]["name"]
+    assert fetched(standing, lasting[standing.name], back["status"]["podIP"]) == pod["metadata"]["name"]
 
 
-def test_the_node_of_the_api_server_and_nodes_that_are_not_there_are_left_alone(cli):
-    cli.up_with_nodes(2)
+def test_the_node_of_the_api_server_and_nodes_that_are_not_there_are_left_alone(standing, lasting):
+    cli = standing
     assert "'podling down' stops that" in cli.node("stop", cli.name, code=2).err
-    assert f"the cluster's nodes are {cli.name}, {cli.name}-2" in cli.node("stop", "nobody", code=1).err
+    assert f"the cluster's nodes are {', '.join(sorted(lasting))}" in cli.node("stop", "nobody", code=1).err
     assert "it is ready" in cli.node("start", f"{cli.name}-2", code=4).err
-    assert "from 2 to 1: what runs on a node would be lost" in cli("up", "--nodes", "1", code=2).err
-    cli.kill()
-    assert "is not up" in cli.node("stop", f"{cli.name}-2", code=4).err
-    assert {one["state"] for one in cli.node("ls", "-o", "json").document} == {"down"}
+    assert "from 3 to 1: what runs on a node would be lost" in cli("up", "--nodes", "1", code=2).err
+    assert set(cli.status()["nodes"].values()) == {"Ready"}
+
+
+def test_a_frozen_node_whose_cluster_was_killed_is_mended_by_up_and_removed_by_delete(cli, everywhere):
+    third = f"{cli.name}-3"
+    before = container_ids(everywhere)
+    for finish in ("up", "delete"):
+        cli.node("pause", third)
+        assert cli.node("ls").out.count("paused") == 1
+        cli.kill()
+        (frozen,) = agents(cli, third)
+        cli(finish)
+        assert frozen not in agents(cli, third)
+        if finish == "up":
+            assert set(cli.status()["nodes"].values()) == {"Ready"}
+            assert container_ids(pods_by_node(cli)) == before
+    cli.check_nothing_left()
+
+
+def test_up_killed_at_any_moment_leaves_nothing_that_delete_does_not_find(cli):
+    cli.up_with_nodes(2)
+    for moment in (0.5, 1.2):
+        cli.kill()
+        with subprocess.Popen(cli.command("up", "--nodes", "3", "--foreground"), env=cli.environment) as up:
+            time.sleep(moment)
+            up.kill()
+        wait_until(lambda: not agents(cli))
+        cli("up")
+        assert set(cli.status()["nodes"].values()) == {"Ready"}
+
+
+def test_nodes_offer_and_have_no_more_than_they_were_given_until_they_are_given_all_again(cli):
+    cli.up_with_nodes(2, "--node-cpus", "1", "--node-memory", "256Mi")
+    nodes = json.loads(cli.kubectl("get", "nodes", "-o", "json"))["items"]
+    offered = [
+        (node["status"]["allocatable"]["cpu"], node["status"]["allocatable"]["memory"]) for node in nodes
+    ]
+    assert offered == [("1", "256Mi")] * 2
+    assert caps(cli) == [(1, 256 << 20)] * 2
+    cli("down")
+    cli("up", "--node-cpus", "0", "--node-memory", "")
+    everything = (len(os.sched_getaffinity(0)), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    assert all(cpus == everything[0] and memory > everything[1] for cpus, memory in caps(cli))
+
+
+def caps(cli):
+    """CPUs and bytes of memory that the kernel lets each node's Pods have."""
+    layout = detect()
+    found = []
+    for group in (cli.name, f"{cli.name}-2/pods"):
+        tree = CgroupTree(layout, f"podling/{cli.layout.identity}/{group}")
+        cpus, memory = tree.directory("cpuset", ""), tree.directory("memory", "")
+        version = layout.hierarchy("memory").version
+        limit = (memory / ("memory.max" if version == 2 else "memory.limit_in_bytes")).read_text().strip()
+        pinned = (cpus / "cpuset.cpus").read_text().strip()
+        found.append((sum(map(cpus_in, pinned.split(","))), 1 << 62 if limit == "max" else int(limit)))
+    return found
+
+
+def cpus_in(part):
+    first, _, last = part.partition("-")
+    return int(last or first) - int(first) + 1
