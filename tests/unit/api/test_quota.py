@@ -2,6 +2,8 @@
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from podling.api import quota
 from podling.api.quota import amounts
@@ -231,3 +233,39 @@ def test_counting_again_says_what_there_is():
     found = quota.count(spec, before, {quota.of("pods"): lambda: pods}, NOW)
     assert found.hard == spec.hard
     assert found.used == {"pods": "2", "requests.cpu": "750m", "x.example.com/y": "2"}
+
+
+CLASSES = st.sampled_from(["high", "low", None])
+PODS = st.builds(
+    lambda cpu, name, ends: pod(
+        requests={"cpu": f"{cpu}m"}, priorityClassName=name, activeDeadlineSeconds=60 if ends else None
+    ),
+    st.integers(1, 700),
+    CLASSES,
+    st.booleans(),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PODS, max_size=12), st.integers(1, 8), st.integers(1, 3000))
+def test_what_was_charged_is_what_is_counted_and_never_more_than_is_allowed(pods, most, cpu):
+    """The door and the controller agree, for quotas with and without scopes, whatever was refused in between."""
+    hard = {"pods": str(most), "requests.cpu": f"{cpu}m"}
+    high = {"matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}]}
+    quotas = [made(hard), made(hard, scopes=["Terminating"]), made(hard, scopeSelector=high)]
+    for number, each in enumerate(quotas):
+        each.metadata.name = f"q{number}"
+    ledgers = [quota.Ledger.of(each) for each in quotas]
+    let_in = []
+    for body in pods:
+        try:
+            charged = quota.charge(ledgers, quota.of("pods"), body, old=None, now=NOW)
+        except quota.Refused:
+            continue
+        let_in.append(body)
+        for ledger in ledgers:
+            ledger.used = charged.get(ledger.name, ledger.used)
+    for each, ledger in zip(quotas, ledgers, strict=True):
+        found = quota.count(each.spec, None, {quota.of("pods"): lambda: let_in}, NOW)
+        assert amounts.parsed(found.used) == ledger.used
+        assert not amounts.beyond(ledger.used, ledger.hard)

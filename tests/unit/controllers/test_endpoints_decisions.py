@@ -2,6 +2,8 @@
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from podling.api.types import core_v1
 from podling.controllers import slices
@@ -190,3 +192,28 @@ def test_what_is_no_address_or_too_much_is_left_out_and_said():
             "A max of 2 addresses can be mirrored to EndpointSlices per Endpoints subset. 2 addresses were skipped",
         ),
     ]
+
+
+STATES = st.tuples(st.booleans(), st.sampled_from([None, 8080, 9090]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.integers(1, 20), STATES, max_size=10))
+def test_every_port_of_every_pod_is_in_one_subset_and_no_two_subsets_could_be_one(states):
+    """The model: a set of Pod, port and readiness."""
+    svc = service(ports=[HTTP, {"name": "web", "port": 81, "targetPort": "web"}])
+    pods = [pod(number, ready=ready, named=named) for number, (ready, named) in states.items()]
+    wanted = {(f"p{number}", 8080, "http", ready) for number, (ready, _) in states.items()}
+    wanted |= {(f"p{number}", named, "web", ready) for number, (ready, named) in states.items() if named}
+    found = decide.subsets(svc, pods)
+    said = [
+        (name, number, port, is_ready)
+        for ready, waiting, ports in shape(found)
+        for names, is_ready in ((ready, True), (waiting, False))
+        for name in names
+        for port, number in ports
+    ]
+    assert len(said) == len(set(said)) and set(said) == wanted
+    addressed = [(tuple(ready), tuple(waiting)) for ready, waiting, _ in shape(found)]
+    assert len(set(addressed)) == len(addressed)
+    assert decide.subsets(svc, pods[::-1]) == found
