@@ -42,7 +42,7 @@ class Chronicle:
         self.changed = asyncio.Event()
         self._store = store
         self._kinds = {kind.key_prefix(): kind for kind in KEPT}
-        self._objects: dict[str, tuple[Kind, Any]] = {}
+        self._objects: dict[Kind, dict[str, Any]] = {kind: {} for kind in KEPT}
         self._listeners: list[Listener] = []
         self._hash = hashlib.sha256()
 
@@ -56,11 +56,7 @@ class Chronicle:
 
     def objects(self, kinds: Iterable[Kind] = KEPT) -> dict[Kind, list[Any]]:
         """What there is, in the order in which it was made."""
-        found: dict[Kind, list[Any]] = {kind: [] for kind in kinds}
-        for kind, obj in self._objects.values():
-            if kind in found:
-                found[kind].append(obj)
-        return found
+        return {kind: [*self._objects[kind].values()] for kind in kinds}
 
     async def run(self) -> None:
         async with self._store.watch(PREFIX, since=0) as feed:
@@ -80,12 +76,11 @@ class Chronicle:
         self.changed.set()
 
     def _keep(self, kind: Kind, change: Change) -> None:
-        _, before = self._objects.get(change.key, (kind, None))
-        after = None
+        held = self._objects[kind]
+        before, after = held.get(change.key), None
         if change.value is None:
-            self._objects.pop(change.key, None)
+            held.pop(change.key, None)
         else:
-            after = codec.decode(kind, change.value).body
-            self._objects[change.key] = (kind, after)
+            after = held[change.key] = codec.decode(kind, change.value).body
         for listener in self._listeners:
             listener(before, after)
