@@ -75,6 +75,18 @@ async def session(secured, client_of, pod, port):
     await api.make(f"{NS}/services", {"metadata": {"name": "empty"}, "spec": {"ports": ports}})
     subset = {"addresses": [{"ip": ADDRESS}], "ports": [{"name": "http", "port": port}]}
     await api.make(f"{NS}/endpoints", {"metadata": {"name": "front"}, "subsets": [subset]})
+    await api.make(f"{NS}/services", {"metadata": {"name": "sliced"}, "spec": {"ports": ports}})
+    slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+    for number, is_ready in enumerate((False, True)):
+        one = {
+            "metadata": {"name": f"s{number}", "labels": {"kubernetes.io/service-name": "sliced"}},
+            "addressType": "IPv4",
+            "endpoints": [
+                {"addresses": [ADDRESS if is_ready else "10.9.9.9"], "conditions": {"ready": is_ready}}
+            ],
+            "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
+        }
+        await api.make(slices, one)
     tls = ssl.create_default_context(cafile=str(secured.ca_file))
     headers = {"Authorization": "Bearer sesame"}
     connector = aiohttp.TCPConnector(ssl=tls)
@@ -82,13 +94,14 @@ async def session(secured, client_of, pod, port):
         yield opened
 
 
-@pytest.fixture(params=["pod", "service by name", "service by number"])
+@pytest.fixture(params=["pod", "service by name", "service by number", "service of slices"])
 def place(request, port):
     """Where the proxy of the backend is."""
     return {
         "pod": f"{NS}/pods/web:{port}/proxy",
         "service by name": f"{NS}/services/http:front:http/proxy",
         "service by number": f"{NS}/services/front:80/proxy",
+        "service of slices": f"{NS}/services/sliced:http/proxy",
     }[request.param]
 
 

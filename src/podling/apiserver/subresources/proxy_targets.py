@@ -9,10 +9,11 @@ from functools import lru_cache
 
 from podling.api import codec, errors, kinds
 from podling.api import pod as pods
-from podling.api.types import core_v1
+from podling.api.types import core_v1, discovery_v1
 from podling.apiserver.call import Call
 
 SCHEMES = ("http", "https")
+SERVICE_NAME = "kubernetes.io/service-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +76,44 @@ def _endpoint(call: Call, service: core_v1.Service, port: str) -> tuple[str, str
         if found is None:
             raise errors.ServiceUnavailable(f'no service port {port} found for service "{name}"')
         port = found
-    endpoints = call.services.world.read(kinds.ENDPOINTS, call.namespace, name)
-    choices = [
+    choices = _in_slices(call, name, port)
+    if choices is None:
+        choices = _in_endpoints(call, name, port)
+    if not choices:
+        raise errors.ServiceUnavailable(f'no endpoints available for service "{name}"')
+    host, number = call.services.chance.choice(choices)
+    _check(host)
+    return host, number
+
+
+def _in_slices(call: Call, service: str, port: str) -> list[tuple[str, str]] | None:
+    """What the Service's EndpointSlices say; None where it has none, as when no controller runs."""
+    slices: list[discovery_v1.EndpointSlice] = [
+        each
+        for each in call.services.world.in_namespace(kinds.ENDPOINT_SLICE, call.namespace)
+        if (each.metadata.labels or {}).get(SERVICE_NAME) == service and each.address_type in ("IPv4", "IPv6")
+    ]
+    if not slices:
+        return None
+    return [
+        (endpoint.addresses[0], str(one.port))
+        for slice_ in slices
+        for one in slice_.ports or ()
+        if (one.name or "") == port and one.port is not None
+        for endpoint in slice_.endpoints or ()
+        if endpoint.conditions is None or endpoint.conditions.ready is not False
+    ]
+
+
+def _in_endpoints(call: Call, service: str, port: str) -> list[tuple[str, str]]:
+    endpoints = call.services.world.read(kinds.ENDPOINTS, call.namespace, service)
+    return [
         (address.ip, str(one.port))
         for subset in (endpoints.subsets if endpoints else None) or ()
         for one in subset.ports or ()
         if (one.name or "") == port
         for address in subset.addresses or ()
     ]
-    if not choices:
-        raise errors.ServiceUnavailable(f'no endpoints available for service "{name}"')
-    host, number = call.services.chance.choice(choices)
-    _check(host)
-    return host, number
 
 
 async def _node(call: Call, name: str, scheme: str, port: str) -> Target:
