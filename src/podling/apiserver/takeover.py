@@ -9,6 +9,8 @@ from typing import Any, cast
 from aiohttp import web
 from multidict import CIMultiDict
 
+from podling.aio.inflow import Inflow
+
 from . import spdy
 from .request import Upgrade
 
@@ -71,37 +73,27 @@ class Bytes:
     def __init__(self, wire: spdy.Wire) -> None:
         self._wire = wire
         self._pieces: deque[bytes] = deque()
-        self._waiting = 0
-        self._is_paused = self._has_ended = False
-        self._changed = asyncio.Event()
+        self._inflow = Inflow(wire, most=MAX_WAITING)
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Bytes from the client."""
         self._pieces.append(data)
-        self._waiting += len(data)
-        if self._waiting > MAX_WAITING and not self._is_paused:
-            self._is_paused = True
-            self._wire.pause_reading()
-        self._changed.set()
+        self._inflow.came(len(data))
+        self._inflow.fed()
         return False, b""
 
     def feed_eof(self) -> None:
         """The client has gone."""
-        self._has_ended = True
-        self._changed.set()
+        self._inflow.end()
 
     async def receive(self) -> bytes | None:
         """The next bytes; None when the client has gone."""
         while not self._pieces:
-            if self._has_ended:
+            if self._inflow.has_ended:
                 return None
-            self._changed.clear()
-            await self._changed.wait()
+            await self._inflow.wait_change()
         piece = self._pieces.popleft()
-        self._waiting -= len(piece)
-        if self._is_paused and self._waiting <= MAX_WAITING // 2:
-            self._is_paused = False
-            self._wire.resume_reading()
+        self._inflow.fetched(len(piece))
         return piece
 
     async def send(self, data: bytes) -> None:

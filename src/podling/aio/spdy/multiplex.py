@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
 
+from podling.aio.inflow import Inflow
+
 from . import frames
 
 MAX_WAITING = 4 * 1024 * 1024
@@ -112,12 +114,10 @@ class Connection:
         self._opened: deque[Stream] = deque()
         self._answers: deque[bytes] = deque()
         self._last = 0
-        self._waiting = 0
-        self._is_paused = self._has_ended = False
-        self._changed = asyncio.Event()
+        self._inflow = Inflow(wire, most=MAX_WAITING)
 
     def statistics(self) -> Mapping[str, int]:
-        return {"streams": len(self._streams), "waiting": self._waiting}
+        return {"streams": len(self._streams), "waiting": self._inflow.waiting}
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Bytes from the other side; what is no SPDY ends the connection."""
@@ -126,18 +126,14 @@ class Connection:
                 self._take(frame)
         except frames.Malformed:
             self.feed_eof()
-        if self._waiting > MAX_WAITING and not self._is_paused:
-            self._is_paused = True
-            self._wire.pause_reading()
-        self._changed.set()
+        self._inflow.fed()
         return False, b""
 
     def feed_eof(self) -> None:
         """The other side has gone."""
-        self._has_ended = True
         for stream in [*self._streams.values()]:
             stream.broken()
-        self._changed.set()
+        self._inflow.end()
 
     async def accept(self) -> Stream | None:
         """The next stream that is opened; None at the end. Raises ConnectionError."""
@@ -145,14 +141,13 @@ class Connection:
             await self._answer()
             if self._opened:
                 return self._opened.popleft()
-            if self._has_ended:
+            if self._inflow.has_ended:
                 return None
-            self._changed.clear()
-            await self._changed.wait()
+            await self._inflow.wait_change()
 
     async def close(self) -> None:
         """Say good-bye and give up every stream; safe to repeat."""
-        if not self._has_ended:
+        if not self._inflow.has_ended:
             with suppress(ConnectionError):
                 await self._wire.write(self._writer.goodbye(self._last))
         self.feed_eof()
@@ -164,13 +159,10 @@ class Connection:
         await self._wire.write(self._writer.reset(number))
 
     def waits(self, size: int) -> None:
-        self._waiting += size
+        self._inflow.came(size)
 
     def fetched(self, size: int) -> None:
-        self._waiting -= size
-        if self._is_paused and self._waiting <= MAX_WAITING // 2:
-            self._is_paused = False
-            self._wire.resume_reading()
+        self._inflow.fetched(size)
 
     def forget(self, number: int) -> None:
         self._streams.pop(number, None)

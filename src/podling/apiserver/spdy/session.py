@@ -7,10 +7,10 @@ error stream takes the command for a success, so `close` says that it failed if 
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from contextlib import suppress
 
+from podling.aio.inflow import Inflow
 from podling.aio.spdy import Wire, frames
 from podling.api import codec
 from podling.api.types import meta_v1
@@ -36,10 +36,9 @@ class Session:
         self._by_channel: dict[int, int] = {}
         self._messages: deque[bytes] = deque()
         self._answers: deque[bytes] = deque()
-        self._waiting = 0
-        self._is_paused = self._has_ended = self._has_status = self._is_closed = False
+        self._inflow = Inflow(wire, most=MAX_WAITING)
+        self._has_status = self._is_closed = False
         self._resizes = b""
-        self._changed = asyncio.Event()
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Bytes from the client."""
@@ -47,17 +46,13 @@ class Session:
             for frame in self._reader.feed(data):
                 self._take(frame)
         except frames.Malformed:
-            self._has_ended = True
-        if self._waiting > MAX_WAITING and not self._is_paused:
-            self._is_paused = True
-            self._wire.pause_reading()
-        self._changed.set()
+            self._inflow.end()
+        self._inflow.fed()
         return False, b""
 
     def feed_eof(self) -> None:
         """The client has gone."""
-        self._has_ended = True
-        self._changed.set()
+        self._inflow.end()
 
     async def receive(self) -> bytes | None:
         """The next message; None when the client has gone."""
@@ -65,12 +60,11 @@ class Session:
             await self._answer()
             if self._messages:
                 message = self._messages.popleft()
-                self._fetched(message)
+                self._inflow.fetched(len(message))
                 return message
-            if self._has_ended:
+            if self._inflow.has_ended:
                 return None
-            self._changed.clear()
-            await self._changed.wait()
+            await self._inflow.wait_change()
 
     async def send(self, data: bytes) -> None:
         """Send one message; waits until the client has opened its stream. Raises ConnectionError."""
@@ -80,7 +74,7 @@ class Session:
 
     async def close(self, code: int = 1000) -> None:
         """End every stream; safe to repeat."""
-        if self._is_closed or self._has_ended:
+        if self._is_closed or self._inflow.has_ended:
             return
         self._is_closed = True
         with suppress(ConnectionError):
@@ -131,29 +125,22 @@ class Session:
 
     def _put(self, message: bytes) -> None:
         self._messages.append(message)
-        self._waiting += len(message)
+        self._inflow.came(len(message))
 
     def _owe(self, answer: bytes) -> None:
         self._answers.append(answer)
-        self._waiting += len(answer)
-
-    def _fetched(self, data: bytes) -> None:
-        self._waiting -= len(data)
-        if self._is_paused and self._waiting <= MAX_WAITING // 2:
-            self._is_paused = False
-            self._wire.resume_reading()
+        self._inflow.came(len(answer))
 
     async def _answer(self) -> None:
         """Write what is owed: replies to streams and pings."""
         while self._answers:
             answer = self._answers.popleft()
             await self._wire.write(answer)
-            self._fetched(answer)
+            self._inflow.fetched(len(answer))
 
     async def _stream(self, channel: int) -> int:
         while channel not in self._by_channel:
-            if self._has_ended:
+            if self._inflow.has_ended:
                 raise ConnectionResetError("the client has gone")
-            self._changed.clear()
-            await self._changed.wait()
+            await self._inflow.wait_change()
         return self._by_channel[channel]
