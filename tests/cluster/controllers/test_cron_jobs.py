@@ -6,8 +6,10 @@ Rows: conformance v1.24, test/e2e/apps/cronjob.go; https://kubernetes.io/docs/co
 import asyncio
 import contextlib
 from datetime import datetime
+from pathlib import Path
 
 import pytest
+import yaml
 from controllers_world import EPOCH, ControllersWorld
 from test_jobs import ACCOUNTS, JOB, POD, Dying, Refusing, active, end_pod, life, line, spec
 
@@ -80,6 +82,23 @@ async def test_every_minute_a_job_and_only_the_latest_are_kept(tmp_path):
         done = f"Saw completed job: tick-{minute + 1}, status: Complete"
         assert ("Normal", "SawCompletedJob", done) in events
         assert ("Normal", "SuccessfulDelete", f"Deleted job tick-{minute + 1}") in events
+
+
+@virtual
+async def test_the_cron_job_of_the_documents_runs_every_minute(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "workloads.md").read_text()
+    manifest = yaml.safe_load(page.partition("# tick.yaml\n")[2].partition("```")[0])
+    async with ControllersWorld(tmp_path) as world:
+        ends = {"simulated.podling.dev/lasts": "1"}
+        manifest["spec"]["jobTemplate"]["spec"]["template"]["metadata"] = {"annotations": ends}
+        await world.create(CRON, "tick", spec=manifest["spec"])
+        made = Made(world)
+        await world.until(lambda: len(made.uids) == 5)
+        minutes = sorted(int(name.removeprefix("tick-")) for name in made.uids)
+        assert minutes == [minutes[0] + number for number in range(5)]
+        await world.idle()
+        assert len([each for each in world.all(JOB) if each.status.succeeded]) == 2
+        assert all(each.metadata.annotations[SCHEDULED].endswith("+01:00") for each in world.all(JOB))
 
 
 @virtual
