@@ -85,15 +85,16 @@ POD_CERTIFICATE_REQUEST = builtin(
     "podcertificaterequests",
     subresources=("status",),
     selectable=_POD_CERTIFICATE_FIELDS,
+    storage_version="certificates.k8s.io/v1beta1",
+    convert="same",
     unconditional_update=False,
 )
+"""Stored as v1beta1, which alone knows all fields of both (`pkixPublicKey`, `proofOfPossession`)."""
 POD_CERTIFICATE_REQUEST_V1BETA1 = builtin(
     "certificates.k8s.io/v1beta1",
     "PodCertificateRequest",
     "podcertificaterequests",
     subresources=("status",),
     selectable=_POD_CERTIFICATE_FIELDS,
-    storage_version="certificates.k8s.io/v1",
-    convert="same",
     unconditional_update=False,
 )

@@ -10,11 +10,8 @@ from podling.api import times
 from .layout import AGE, NAME, NONE, Cells, Column, Layout, age, labels, name, wide
 
 if TYPE_CHECKING:
-    from podling.api.types.certificates_v1 import (
-        CertificateSigningRequest,
-        ClusterTrustBundle,
-        PodCertificateRequest,
-    )
+    from podling.api.types.certificates_v1 import CertificateSigningRequest, ClusterTrustBundle
+    from podling.api.types.certificates_v1beta1 import PodCertificateRequest
     from podling.api.types.rbac_v1 import ClusterRoleBinding, RoleBinding, Subject
 
 
