@@ -23,8 +23,13 @@ from random import Random
 from typing import Generic, TypeVar
 
 from .backoff import Backoff
+from .metrics import Histogram
 
 K = TypeVar("K", bound=Hashable)
+
+
+SECONDS = tuple(10.0**power for power in range(-6, 4))
+"""Bounds of the histograms of a queue: client-go's, from a microsecond to a quarter of an hour."""
 
 
 class Shutdown(Exception):
@@ -51,7 +56,7 @@ class WorkQueue(Generic[K]):
         self._random = random
         self._queue: deque[K] = deque()
         self._dirty: dict[K, float] = {}  # queued, or to be queued at done(); value: loop time of the add
-        self._processing: dict[K, None] = {}
+        self._processing: dict[K, float] = {}  # value: loop time of the get
         self._delayed: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
         self._getters: deque[asyncio.Future[None]] = deque()
@@ -60,6 +65,10 @@ class WorkQueue(Generic[K]):
         self._adds = 0
         self._retries = 0
         self._longest_wait = 0.0
+        self.waited = Histogram(SECONDS)
+        """Seconds that keys were queued."""
+        self.worked = Histogram(SECONDS)
+        """Seconds that their processing took."""
 
     def add(self, key: K) -> None:
         """Queue `key` now, unless it is queued already. Ignored after `shutdown()`."""
@@ -124,7 +133,7 @@ class WorkQueue(Generic[K]):
         """The worker has finished with `key`; if it was added meanwhile, it is queued again now."""
         if key not in self._processing:
             raise KeyError(f"cannot finish {key!r}: it is not being processed by {self.name}")
-        del self._processing[key]
+        self.worked.observe(SECONDS, asyncio.get_running_loop().time() - self._processing.pop(key))
         if key in self._dirty:
             self._enqueue(key)
         elif not self._processing and not self._queue:
@@ -158,6 +167,10 @@ class WorkQueue(Generic[K]):
             longest_wait=self._longest_wait,
         )
 
+    def unfinished(self, now: float) -> list[float]:
+        """Seconds that each key that is being processed has taken so far."""
+        return [now - since for since in self._processing.values()]
+
     def __len__(self) -> int:
         """Keys that are ready to be handed out."""
         return len(self._queue)
@@ -171,8 +184,10 @@ class WorkQueue(Generic[K]):
     def _take(self) -> K:
         key = self._queue.popleft()
         added = self._dirty.pop(key)
-        self._processing[key] = None
-        self._longest_wait = max(self._longest_wait, asyncio.get_running_loop().time() - added)
+        now = asyncio.get_running_loop().time()
+        self._processing[key] = now
+        self._longest_wait = max(self._longest_wait, now - added)
+        self.waited.observe(SECONDS, now - added)
         return key
 
     def _due(self, key: K) -> None:

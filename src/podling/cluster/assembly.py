@@ -13,12 +13,14 @@ import logging
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 
+from podling.aio import queuemetrics
 from podling.aio.clock import SystemClock
 from podling.apiserver.config import Config as ApiConfig
 from podling.apiserver.config import TlsFiles
+from podling.apiserver.metrics import state
 from podling.apiserver.request import UserInfo
 from podling.apiserver.server import ApiServer
 from podling.apiserver.tls import server_context
@@ -31,7 +33,7 @@ from podling.controllers.settings import ControllerSettings
 from podling.scheduler import Scheduler
 from podling.store.sqlite import SqliteStore
 
-from . import access, machine, nodes, pki, switches, users
+from . import access, machine, nodes, pki, runtimeconfig, switches, users
 from . import config as settings
 from .claim import Holder
 from .config import ClusterConfig, write_private
@@ -163,6 +165,7 @@ class Cluster:
             service_cidr=self.config.service_cidr,
             advertise_address=self._node.address,
             advertise_port=self.config.last_port,
+            runtime_config=runtimeconfig.pairs(self.config.runtime_config),
             event_ttl_seconds=self.config.event_ttl_seconds,
             access_log=self.config.access_log,
             request_seconds=self.config.request_seconds,
@@ -203,8 +206,15 @@ class Cluster:
         rows = switches.rows(self.config.controllers)
         self._controllers = controllers = Controllers(context, rows)
         await controllers.start()
+        self._server.metrics.sources.append(self._measured)
         self._stack.push_async_callback(controllers.stop)
         return f"{len(rows)} of them"
+
+    def _measured(self) -> Iterator[str]:
+        """What `/metrics` says of the parts around the API server."""
+        yield from queuemetrics.lines(self._controllers.queues, asyncio.get_running_loop().time())
+        files = self.layout.store.parent.glob(f"{self.layout.store.name}*")
+        yield from state.store_size(sum(file.stat().st_size for file in files))
 
     async def _start_scheduler(self) -> str:
         """scheduler. Filters and scores all nodes at once."""

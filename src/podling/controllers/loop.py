@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,6 +173,10 @@ class Controllers(Service):
 
     def statistics(self) -> dict[str, ControllerStatistics]:
         return {loop.controller.name: loop.statistics() for loop in self._loops}
+
+    @property
+    def queues(self) -> Iterator[WorkQueue[Key]]:
+        return (loop.queue for loop in self._loops)
 
     async def wait_idle(self) -> None:
         """Wait until nothing is queued or worked on anywhere (what is delayed does not count)."""
