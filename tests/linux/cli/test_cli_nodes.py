@@ -129,13 +129,14 @@ def test_pods_of_further_nodes_survive_the_death_of_the_cluster_and_of_their_age
     assert container_ids(pods_by_node(cli)) == before
 
 
-def test_down_ends_the_pods_of_all_nodes_and_up_brings_them_back(cli, everywhere):
+def test_down_ends_the_pods_of_all_nodes_and_up_brings_them_back_and_one_node_more(cli, everywhere):
+    assert "from the next 'podling up' after 'podling down'" in cli("up", "--nodes", "4").out
     cli("down")
     assert agents(cli) == []
     assert not [pid for pid in os.listdir("/proc") if pid.isdigit() and in_group_of(cli, pid)]
     cli("up")
     cli.kubectl("rollout", "status", "daemonset/everywhere", f"--timeout={LIMIT}s")
-    assert sorted(pods_by_node(cli)) == sorted(everywhere)
+    assert sorted(pods_by_node(cli)) == [*sorted(everywhere), f"{cli.name}-4"]
 
 
 def exec_of(cli, pod):

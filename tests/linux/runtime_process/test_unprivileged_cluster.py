@@ -93,6 +93,15 @@ async def test_the_fallback_is_announced_everywhere(here: Caged) -> None:
     assert (event.message or "").startswith("Containers share with the machine: network: ")
 
 
+def test_several_nodes_are_refused_and_nothing_is_left(here: Caged) -> None:
+    said = here.podling("up", "--nodes", "2", "--port", "0", code=6)
+    assert "cannot make 2 nodes here: no oci: " in said
+    assert "'podling doctor' tells more" in said
+    assert not here.layout.cluster.exists()
+    said = here.podling("up", "--nodes", "2", "--runtime", "process", code=2)
+    assert "only runtime oci gives each node a network and control groups of its own" in said
+
+
 async def test_the_tutorials_pods_run(here: Caged) -> None:
     here.up()
     for example in ("myapp-pod.yaml", "sidecar-pod.yaml"):
