@@ -28,6 +28,10 @@ ServiceCidr = Annotated[str | None, typer.Option(help="Range of Service addresse
 RuntimeName = Annotated[
     str | None, typer.Option(help="oci, process, simulated or auto = the best that works here [auto].")
 ]
+RuntimeConfig = Annotated[
+    str | None,
+    typer.Option(help="Alpha and beta versions to serve, as upstream's flag: 'api/beta=true' [none]."),
+]
 EventTtl = Annotated[str | None, typer.Option(help="How long Events are kept after their last write [1h].")]
 AccessLog = Annotated[
     bool | None,
@@ -64,6 +68,7 @@ def command(
     cluster_cidr: ClusterCidr = None,
     service_cidr: ServiceCidr = None,
     runtime: RuntimeName = None,
+    runtime_config: RuntimeConfig = None,
     event_ttl: EventTtl = None,
     access_log: AccessLog = None,
     request_timeout: RequestTimeout = None,
@@ -89,6 +94,7 @@ def command(
         "cluster_cidr": cluster_cidr,
         "service_cidr": service_cidr,
         "runtime": runtime,
+        "runtime_config": runtime_config,
         "event_ttl": event_ttl,
         "access_log": access_log,
         "request_timeout": request_timeout,
@@ -106,6 +112,10 @@ def command(
         from podling.cluster import switches
 
         switches.rows(controllers)
+    if runtime_config is not None:
+        from podling.cluster import runtimeconfig
+
+        runtimeconfig.pairs(runtime_config)
     config = _settle(layout, name, given)
     welcome = Welcome(layout, config, kubeconfig, switch, options.Speaker(name, data_dir))
     _bring_up(welcome, watch, before, foreground=foreground)

@@ -53,6 +53,7 @@ class ClusterConfig:
     controllers    which controllers run, as `kube-controller-manager --controllers` takes it: all but `-these`.
     node_cpus      CPUs that each node has; 0 = all of the machine's.
     node_memory    memory that each node has, as a quantity (`2Gi`); "" = all of the machine's.
+    runtime_config which alpha and beta versions are served too, as `kube-apiserver --runtime-config` takes it.
     event_ttl      how long Events are kept after their last write, as Go writes durations; upstream's default.
 
     access_log     whether the API server logs every request, not only those that fail or take over a second.
@@ -80,6 +81,7 @@ class ClusterConfig:
     node_cpus: int = 0
     node_memory: str = ""
     controllers: str = "*"
+    runtime_config: str = ""
     event_ttl: str = "1h"
     access_log: bool = False
     request_timeout: str = "1m"
