@@ -192,6 +192,7 @@ class ApiServer(Service):
         services, now = self._services, asyncio.get_running_loop().time()
         stored = (kind for kind in self._served if kind.is_stored and kinds.storage_kind(kind) is kind)
         yield from state.stored({kind: services.world.collection(kind) for kind in stored})
+        yield from services.admission.timing.lines()
         yield from state.in_flight(self._pipeline.highest(now))
         yield from state.build(endpoints.version_info(self.config.version, services.level))
 

@@ -36,6 +36,13 @@ TABLE = [
         "group removed_release resource subresource version",
         STABLE,
     ),
+    (
+        "apiserver_admission_controller_admission_duration_seconds",
+        "histogram",
+        "name operation rejected type",
+        STABLE,
+    ),
+    ("apiserver_admission_step_admission_duration_seconds", "histogram", "operation rejected type", STABLE),
     ("apiserver_request_terminations_total", "counter", f"code {RESOURCE}", ENDPOINTS),
     ("apiserver_tls_handshake_errors_total", "counter", "", ENDPOINTS),
     (
@@ -84,7 +91,7 @@ def labels(text, name):
     return found
 
 
-def value(text, name, **wanted):
+def value(text, name, /, **wanted):
     """The sum of the samples whose labels are as wanted."""
     total = 0.0
     for rest, number in re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", text, re.MULTILINE):
@@ -243,6 +250,20 @@ async def test_who_is_turned_away_or_given_up_is_counted(world):
         await waiting
         await api.get(CONFIGS, resourceVersion="100000", timeout="1s")
         assert value(await metrics(api), "apiserver_request_terminations_total", code="504") == 1
+
+
+async def test_admission_is_timed_by_what_became_of_it(api):
+    await api.make(CONFIGS, {"metadata": {"name": "a"}})
+    assert (await api.post("/api/v1/namespaces/none/configmaps", {"metadata": {"name": "a"}})).status == 404
+    text = await metrics(api)
+    name = "apiserver_admission_controller_admission_duration_seconds"
+    asked = {"name": "NamespaceLifecycle", "operation": "CREATE", "type": "admit"}
+    assert value(text, f"{name}_count", **asked, rejected="false") >= 1
+    assert value(text, f"{name}_count", **asked, rejected="true") == 1
+    steps = "apiserver_admission_step_admission_duration_seconds_count"
+    assert value(text, steps, operation="CREATE", type="admit", rejected="true") == 1
+    bounds = re.findall(rf'^{name}_bucket{{name="NamespaceLifecycle".*le="(\S+)"}}', text, re.MULTILINE)
+    assert bounds[:7] == ["0.005", "0.025", "0.1", "0.5", "1", "2.5", "+Inf"]
 
 
 async def test_stored_objects_are_counted_by_resource(api):

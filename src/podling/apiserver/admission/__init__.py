@@ -22,6 +22,7 @@ from . import (
     service_account,
 )
 from .review import Operation, Review, World
+from .timing import Timing
 
 __all__ = ["Admission", "Operation", "Plugin", "Review", "World"]
 
@@ -79,18 +80,24 @@ class Admission:
     def __init__(self, world: World, plugins: tuple[Plugin, ...] = PLUGINS) -> None:
         self._world = world
         self._plugins = plugins
+        self.timing = Timing()
 
     async def admit(self, review: Review) -> None:
         """Let every plugin that handles the review have its say, in order; the first refusal ends it."""
-        for plugin in self._asked(review):
-            if plugin.admit is not None:
-                await plugin.admit(review, self._world)
+        acts = [(plugin.name, plugin.admit) for plugin in self._asked(review) if plugin.admit is not None]
+        await self._each(review, acts, "admit")
 
     async def check(self, review: Review) -> None:
         """Let every plugin judge the object as it will be stored; the first refusal ends it."""
-        for plugin in self._asked(review):
-            if plugin.check is not None:
-                await plugin.check(review, self._world)
+        acts = [(plugin.name, plugin.check) for plugin in self._asked(review) if plugin.check is not None]
+        await self._each(review, acts, "validate")
+
+    async def _each(self, review: Review, acts: list[tuple[str, Admit]], step: str) -> None:
+        operation = review.operation.value
+        with self.timing.step(operation, step):
+            for name, act in acts:
+                with self.timing.plugin(name, operation, step):
+                    await act(review, self._world)
 
     def _asked(self, review: Review) -> list[Plugin]:
         asked = (review.operation, review.resource, review.subresource)
