@@ -1,7 +1,8 @@
 """What a controller has done and its informer does not show yet, so that nothing is made or deleted twice.
 
 A Pod that was created is shown once the informer has reached the revision at which that happened; one that was asked to go, once it is marked or
-gone. Both are read off the informer itself whenever somebody asks, so no event can be missed and nothing has to time out.
+gone. Both are read off the informer itself whenever somebody asks, so no event can be missed and nothing has to time out. Who is told "not yet" asks again
+after BEHIND_SECONDS: an event nearly always comes earlier, but none tells of a Pod that was gone before the informer, having lost its place, saw it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 from podling.client.informer import Informer
 
 from .reconcile import Key
+
+BEHIND_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -52,6 +55,10 @@ class Expectations:
             return False
         del self._expected[key]
         return True
+
+    def wait(self, key: Key) -> float | None:
+        """Seconds after which to ask again; None when all is shown."""
+        return None if self.satisfied(key) else BEHIND_SECONDS
 
     def forget(self, key: Key) -> None:
         """The owner is gone."""

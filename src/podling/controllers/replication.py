@@ -171,8 +171,9 @@ class Replication:
         await self._show(owner, next_status(self.flavor, owner, active, leaving, failure, now))
         if error is not None:
             raise error
-        soon = next_available(active, min_ready_seconds(owner), now)
-        return DONE if soon is None else Again(soon)
+        waits = [next_available(active, min_ready_seconds(owner), now), self._expectations.wait(key)]
+        due = [wait for wait in waits if wait is not None]
+        return Again(min(due)) if due else DONE
 
     async def _manage(
         self, key: Key, owner: Any, active: Sequence[core_v1.Pod], missing: int

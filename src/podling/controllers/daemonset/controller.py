@@ -95,7 +95,11 @@ class Daemons:
         await self._show(daemons, next_status(view))
         if error is not None:
             raise error
-        waits = [soon, next_available(pods, daemons.spec.min_ready_seconds or 0, view.now)]
+        waits = [
+            soon,
+            next_available(pods, daemons.spec.min_ready_seconds or 0, view.now),
+            self._expectations.wait(key),
+        ]
         due = [wait for wait in waits if wait is not None]
         return Again(min(due)) if due else DONE
 

@@ -103,8 +103,12 @@ class StatefulSets:
         if error is not None:
             raise error
         await self._forget_old(stateful, history, pods, {view.current, status.current_revision or ""})
-        wait = next_available(pods, stateful.spec.min_ready_seconds or 0, view.now)
-        return DONE if wait is None else Again(wait)
+        waits = [
+            next_available(pods, stateful.spec.min_ready_seconds or 0, view.now),
+            self._expectations.wait(key),
+        ]
+        due = [wait for wait in waits if wait is not None]
+        return Again(min(due)) if due else DONE
 
     async def _claim(
         self, stateful: apps_v1.StatefulSet, selector: selectors.LabelSelector
