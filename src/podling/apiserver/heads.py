@@ -38,6 +38,7 @@ class Heads:
         self._body: Any = None
         self.message_consumed = parser.message_consumed
         self.feed_eof = parser.feed_eof
+        self.set_upgraded = parser.set_upgraded
 
     def feed_data(self, data: bytes) -> tuple[Any, bool, bytes]:
         """As the parser's; raises LineTooLong and HeadRefused as well."""

@@ -322,6 +322,14 @@ async def test_handshakes_that_fail_are_counted_and_harm_nobody(secured, client_
     )
 
 
+async def test_an_upgrade_that_is_not_taken_leaves_the_connection_as_it_was(secured):
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    async with connected(secured) as (reader, writer):
+        for headers in (upgrade, b"", upgrade, b""):
+            writer.write(request("GET", "/api", b"", headers))
+            assert (await answer(reader))[0] == 200
+
+
 async def test_lists_that_nobody_reads_are_few(secured, client_of):
     """60 lists of 20 MB, never read, would be 1.2 GB: some are answered, the rest is turned away, others are served."""
     api = client_of(secured.server)
