@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from podling.api import kinds
-from podling.api.errors import ApiError, Conflict, NotFound
+from podling.api.errors import ApiError, NotFound
 from podling.api.types import batch_v1, core_v1
 from podling.client.client import Client
 from podling.client.errors import ClientError
@@ -92,9 +92,6 @@ class Tracking:
             )
         except NotFound:
             pass
-        except Conflict as error:
-            if unchanged:
-                return error
         except (ApiError, ClientError) as error:
             return error
         self._stripped.setdefault(key, {})[uid(pod)] = name
