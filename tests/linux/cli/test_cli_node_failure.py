@@ -15,38 +15,49 @@ QUICK = (
     *("--default-not-ready-toleration-seconds", "1"),
     *("--default-unreachable-toleration-seconds", "1"),
 )
-POD = """
+WORKLOAD = """
+apiVersion: apps/v1
+kind: {kind}
+metadata: {{name: {name}}}
+spec:
+  {scale}
   selector: {{matchLabels: {{app: {name}}}}}
   template:
     metadata: {{labels: {{app: {name}}}}}
     spec:
       terminationGracePeriodSeconds: 1
-      containers: [{{name: main, image: busybox, command: [sleep, "{seconds}"]}}]
----
+      containers:
+      - name: main
+        image: busybox
+        command: [sleep, "36000"]
+        resources: {{requests: {{cpu: 100m}}}}
 """
-WORK = (
-    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 6"
-    + POD.format(name="web", seconds=36001)
-    + "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\n"
-    + "spec:\n  replicas: 3\n  podManagementPolicy: Parallel"
-    + POD.format(name="db", seconds=36002)
-    + "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: every}\nspec:"
-    + POD.format(name="every", seconds=36003)
-)
+# One after the other, so that each is spread evenly: the scheduler prefers nodes of which less is asked.
+WORK = [
+    WORKLOAD.format(kind=kind, name=name, scale=scale)
+    for kind, name, scale in (
+        ("StatefulSet", "db", "podManagementPolicy: Parallel\n  replicas: 3"),
+        ("Deployment", "web", "replicas: 6"),
+        ("DaemonSet", "every", "minReadySeconds: 0"),
+    )
+]
 
 
 @pytest.mark.parametrize(("fail", "mend"), [("stop", "start"), ("pause", "unpause")])
 def test_what_ran_on_a_lost_node_comes_back_as_its_kind_has_it(cli, fail, mend):
     lost = f"{cli.name}-2"
     cli.up_with_nodes(3, *QUICK)
-    cli.kubectl("apply", "-f", "-", input=WORK)
-    for each in ("deployment/web", "statefulset/db", "daemonset/every"):
-        cli.kubectl("rollout", "status", each, f"--timeout={LIMIT}s")
+    for each in WORK:
+        name = cli.kubectl("apply", "-f", "-", "-o", "name", input=each).strip()
+        cli.kubectl("rollout", "status", name, f"--timeout={LIMIT}s")
     before = pods(cli)
     caught = {name: pod for name, pod in before.items() if pod["spec"]["nodeName"] == lost}
     assert {pod["metadata"]["labels"]["app"] for pod in caught.values()} == {"web", "db", "every"}
+    victim = next(iter(caught))
 
     cli.node(fail, lost)
+    for ask in (["exec", victim, "--", "true"], ["logs", victim]):
+        assert "Internal error occurred: " in refusal(cli, *ask)
     wait_until(lambda: cli.status()["nodes"][lost] == "NotReady")
     others = {name: state for name, state in cli.status()["nodes"].items() if name != lost}
     assert set(others.values()) == {"Ready"}
@@ -91,6 +102,13 @@ def ready(cli, app):
         and "deletionTimestamp" not in pod["metadata"]
         and any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"]["conditions"])
     ]
+
+
+def refusal(cli, *ask):
+    """What kubectl says of a node that does not answer: in words, and well before the user loses patience."""
+    done = cli.raw("kubectl", "--kubeconfig", str(cli.layout.kubeconfig), *ask)
+    assert done.code == 1, done.out
+    return done.err
 
 
 def uid(pod):

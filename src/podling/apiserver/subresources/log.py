@@ -35,7 +35,7 @@ async def get(call: Call) -> Response:
     wanted = [(name, query.first(name)) for name in _FORWARDED if query.first(name)]
     url = target.url("containerLogs", wanted)
     try:
-        answer = await target.session.get(url, timeout=aiohttp.ClientTimeout(total=None))
+        answer = await target.session.get(url)
     except aiohttp.ClientError as error:
         raise errors.InternalError(f"Get {url!r}: {error}") from error
     if answer.status >= 300:
