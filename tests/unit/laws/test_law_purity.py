@@ -13,6 +13,7 @@ PURE = (
     r"agent/podstate(/|\.py)",
     r"network/(ipam|rules|dns)\.py",
     r"aio/backoff\.py",
+    r"cluster/nodes\.py",
 )
 FORBIDDEN_MODULES = (
     "asyncio",
