@@ -1,11 +1,11 @@
 """From bytes on a TLS socket to `Request`, and from `Response` to bytes again.
 
 Built on aiohttp's low-level server: its HTTP/1.1 parser and writer, no application and no middleware.  This module
-decides what a connection may cost (sizes, counts, times) and how an answer is framed; what is asked and answered is
-`handle`'s business.
+decides what a connection may cost (sizes, counts, times); `answering` how an answer is framed; what is asked and
+answered is `handle`'s business.
 
 Limits, and what they stop: `heads.MAX_HEAD` oversized heads; `IDLE_SECONDS` connections that send nothing
-or only ever part of a head (slow loris); `BODY_SECONDS` bodies that trickle; `STALL_SECONDS` clients that read nothing of what they asked for; `max_body` oversized bodies (413);
+or only ever part of a head (slow loris); `BODY_SECONDS` bodies that trickle; `answering.STALL_SECONDS` clients that read nothing of what they asked for; `max_body` oversized bodies (413);
 `MAX_CONNECTIONS` a flood of them; `budget` much of everything over all connections (429).  A large body is read only
 once it is known whose it is.
 
@@ -19,28 +19,21 @@ import asyncio
 import logging
 import socket
 import ssl
-import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
-from email.utils import formatdate
-from functools import lru_cache
-from http import HTTPStatus
 from typing import Any, Protocol, cast
 from urllib.parse import unquote
 
-from aiohttp import HttpVersion11, WSMsgType, web
-from aiohttp.abc import AbstractStreamWriter
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
-from multidict import CIMultiDict
 
 from podling.api import codec, errors
 
-from . import takeover
+from . import answering
 from .budget import Budget, Hold
 from .connections import Connections
 from .heads import MAX_HEAD, MAX_LINES, HeadRefused, Heads
 from .metrics import Metrics
-from .request import Chunks, Query, Request, Response, Upgrade
+from .request import Query, Request, Response
 from .tls import counting_handshakes
 
 
@@ -58,26 +51,16 @@ class Front(Protocol):
         """The answer to a request whose real answer there is no room for."""
 
 
-WHOLE = 64 * 1024
-PIECE = 256 * 1024
 MAX_CONNECTIONS = 8192
-MAX_MESSAGE = 4 * 1024 * 1024
 IDLE_SECONDS = 90.0
 BODY_SECONDS = 30.0
-STALL_SECONDS = 60.0
 DRAIN_SECONDS = 5.0
 BACKLOG = 1024
-PING_SECONDS = 20.0
 
 log = logging.getLogger(__name__)
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _NO_ACCESS_LOG = logging.getLogger(f"{__name__}.unused")
 """aiohttp's own access log stays off; the pipeline writes one that knows verbs and users."""
 _NO_ACCESS_LOG.disabled = True
-
-
-class Stalled(ConnectionResetError):
-    """A client takes nothing of what it asked for, and is cut off."""
 
 
 class _Connection(web.RequestHandler):
@@ -203,12 +186,16 @@ class Listener:
             else:
                 response = await self._front.handle(request)
             body = response.body
-            if isinstance(body, bytes) and len(body) > WHOLE and not hold.take(_owner(request), len(body)):
+            if (
+                isinstance(body, bytes)
+                and len(body) > answering.WHOLE
+                and not hold.take(_owner(request), len(body))
+            ):
                 response = self._front.refuse(request)
             del body
             try:
-                return await _answer(wire, response)
-            except Stalled:
+                return await answering.answer(wire, response)
+            except answering.Stalled:
                 self._front.metrics.aborted(request)
                 raise
 
@@ -223,7 +210,7 @@ class Listener:
                     size += len(part)
                     if size > self._max_body:
                         raise errors.RequestEntityTooLarge(f"limit is {self._max_body}")
-                    if size > WHOLE and not hold.take(self._known(request), len(part)):
+                    if size > answering.WHOLE and not hold.take(self._known(request), len(part)):
                         raise errors.TooManyRequests("Too many requests, please try again later.")
                     parts.append(part)
         except TimeoutError as error:
@@ -256,156 +243,3 @@ def _asked(wire: web.BaseRequest) -> Request:
 
 def _owner(request: Request) -> str:
     return request.user.name if request.user is not None else request.remote
-
-
-async def _answer(wire: web.BaseRequest, response: Response) -> web.StreamResponse:
-    body = response.body
-    if isinstance(body, Upgrade):
-        is_bare = body.is_spdy or body.headers
-        return await (takeover.serve if is_bare else _upgrade)(wire, body)
-    if isinstance(body, bytes) and len(body) <= WHOLE and _is_plain(wire):
-        return _Whole(response, body)
-    headers = CIMultiDict(response.headers)
-    headers["Content-Type"] = response.content_type
-    if not isinstance(body, bytes):
-        return await _stream(wire, response.status, headers, body)
-    if len(body) <= WHOLE or wire.method == "HEAD":
-        return web.Response(status=response.status, body=body, headers=headers)
-    return await _large(wire, response.status, headers, body)
-
-
-def _is_plain(wire: web.BaseRequest) -> bool:
-    """Whether nothing about the connection or method asks for special framing."""
-    return wire.keep_alive and wire.version == HttpVersion11 and wire.method != "HEAD"
-
-
-@lru_cache(maxsize=1)
-def _date(seconds: int) -> str:
-    return formatdate(seconds, usegmt=True)
-
-
-class _Whole(web.StreamResponse):
-    """A small answer on a connection that stays open: head and body are one write.
-
-    This is nearly every answer; building a head through aiohttp's general classes would cost as much as the request.
-    """
-
-    def __init__(self, response: Response, body: bytes) -> None:
-        super().__init__(status=response.status)
-        extra = "".join([f"{name}: {value}\r\n" for name, value in response.headers.items()])
-        head = (
-            f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, '')}\r\nContent-Type: {response.content_type}\r\n"
-            f"Content-Length: {len(body)}\r\nDate: {_date(int(time.time()))}\r\n{extra}\r\n"
-        )
-        self._whole = head.encode() + body
-
-    @property
-    def keep_alive(self) -> bool:
-        return True
-
-    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
-        await _write(request, self._whole)
-        return request.writer
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Everything is written already."""
-
-
-async def _large(
-    wire: web.BaseRequest, status: int, headers: CIMultiDict[str], body: bytes
-) -> web.StreamResponse:
-    """A body of many kilobytes, piece by piece: what is encrypted but not yet sent stays small."""
-    answer = web.StreamResponse(status=status, headers=headers)
-    answer.content_length = len(body)
-    await answer.prepare(wire)
-    await _write_large(wire, body)
-    return answer
-
-
-async def _stream(
-    wire: web.BaseRequest, status: int, headers: CIMultiDict[str], body: Chunks
-) -> web.StreamResponse:
-    answer = web.StreamResponse(status=status, headers=headers)
-    answer.enable_chunked_encoding()
-    async with aclosing(body) as chunks:
-        await answer.prepare(wire)
-        transport = _transport(wire)
-        async for chunk in chunks:
-            if len(chunk) > PIECE:
-                await _write(wire, b"%x\r\n" % len(chunk))
-                await _write_large(wire, chunk)
-                await _write(wire, b"\r\n")
-            elif chunk:  # written here: a watch pays for every call at each event
-                if transport.is_closing():
-                    raise ConnectionResetError("the client has gone")
-                transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-                if transport.get_write_buffer_size() > WHOLE:
-                    await _sent(wire, transport)
-    return answer
-
-
-async def _write_large(wire: web.BaseRequest, data: bytes) -> None:
-    """Piece by piece: what is encrypted but not yet sent stays small."""
-    view = memoryview(data)
-    for at in range(0, len(data), PIECE):
-        await _write(wire, view[at : at + PIECE])
-
-
-async def _write(wire: web.BaseRequest, data: bytes | memoryview) -> None:
-    """Straight to the transport, as one TLS record where it fits; the connection's writer would make three.
-
-    Waits only when the client is so slow that data piles up.
-    """
-    transport = _transport(wire)
-    transport.write(data)
-    if transport.get_write_buffer_size() > WHOLE:
-        await _sent(wire, transport)
-
-
-def _transport(wire: web.BaseRequest) -> asyncio.Transport:
-    transport = wire.transport
-    if transport is None or transport.is_closing():
-        raise ConnectionResetError("the client has gone")
-    return transport
-
-
-async def _sent(wire: web.BaseRequest, transport: asyncio.Transport) -> None:
-    """Wait until what has piled up is sent; a client that takes nothing of it is cut off."""
-    while (unsent := transport.get_write_buffer_size()) > WHOLE:
-        try:
-            async with asyncio.timeout(STALL_SECONDS):
-                return await wire.writer.drain()
-        except TimeoutError as error:
-            if transport.get_write_buffer_size() >= unsent:
-                transport.abort()
-                raise Stalled(f"the client took nothing for {STALL_SECONDS:.0f} s") from error
-
-
-async def _upgrade(wire: web.BaseRequest, upgrade: Upgrade) -> web.StreamResponse:
-    protocols = (upgrade.protocol,) if upgrade.protocol else ()
-    answer = web.WebSocketResponse(
-        protocols=protocols, max_msg_size=MAX_MESSAGE, heartbeat=PING_SECONDS, compress=False
-    )
-    await answer.prepare(wire)
-    await upgrade.serve(_WebSocket(answer))
-    return answer
-
-
-class _WebSocket:
-    """`request.Socket` over aiohttp's WebSocket."""
-
-    def __init__(self, wire: web.WebSocketResponse) -> None:
-        self._wire = wire
-
-    async def receive(self) -> bytes | str | None:
-        message = await self._wire.receive()
-        if message.type in (WSMsgType.BINARY, WSMsgType.TEXT):
-            data: bytes | str = message.data
-            return data
-        return None
-
-    async def send(self, data: bytes) -> None:
-        await self._wire.send_bytes(data)
-
-    async def close(self, code: int = 1000) -> None:
-        await self._wire.close(code=code)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from podling.apiserver import answering
 from podling.apiserver import listener as wire
 
 CONFIGS = "/api/v1/namespaces/default/configmaps"
@@ -248,7 +249,7 @@ async def test_a_watcher_that_never_reads_is_dropped_and_harms_nobody(
     secured, client_of, monkeypatch, caplog
 ):
     """40 MB of changes: who reads gets all of them, who does not is cut off, and memory stays where it was."""
-    monkeypatch.setattr(wire, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(answering, "STALL_SECONDS", 0.5)
     api, collection = client_of(secured.server), secured.collection("configmaps")
     await api.make(CONFIGS, {"metadata": {"name": "c"}})
     count, text = 200, "y" * 200_000

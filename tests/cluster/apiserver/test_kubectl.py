@@ -111,7 +111,7 @@ CREATIONS = {
     "roles": "create role NAME --verb=get,list --resource=pods,deployments.apps --resource-name=x",
     "rolebindings": "create rolebinding NAME --role=r --serviceaccount=default:sa --user=u",
     "clusterroles": "create clusterrole NAME --verb=get --non-resource-url=/logs",
-    "resourcequotas": "create quota NAME --hard=pods=3,cpu=500m --scopes=BestEffort",
+    "resourcequotas": "create quota NAME --hard=pods=3 --scopes=BestEffort",
     "deployments": "create deployment NAME --image=busybox:1 --replicas=0 --port=80 -- sleep 9",
     "jobs": "create job NAME --image=busybox:1 -- echo hi",
     "cronjobs": "create cronjob NAME --image=busybox:1 --schedule=@daily -- echo hi",
