@@ -34,7 +34,7 @@ def command(name: options.Name = options.NAME, data_dir: options.DataDir = None)
     """Run the tutorial's Pods, step by step."""
     layout = options.layout(name, data_dir)
     screen.heading("A cluster")
-    up.command(name=name, data_dir=data_dir, kubeconfig=layout.cluster / "demo.kubeconfig")
+    up.start(name, data_dir, {}, kubeconfig=layout.cluster / "demo.kubeconfig")
     asyncio.run(_show(layout))
     _say_shared(layout)
     _go_on(layout, options.Speaker(name, data_dir))

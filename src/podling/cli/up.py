@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ Foreground = Annotated[bool, typer.Option(help="Stay in the foreground; Ctrl-C i
 
 
 def command(
+    context: typer.Context,
     name: options.Name = options.NAME,
     data_dir: options.DataDir = None,
     port: Port = None,
@@ -86,39 +88,40 @@ def command(
     foreground: Foreground = False,
 ) -> None:
     """Start a cluster and return when its nodes are Ready."""
+    fields = {field.name for field in dataclasses.fields(settings.ClusterConfig)} - {"name"}
+    given = {option: value for option, value in context.params.items() if option in fields}
+    start(name, data_dir, given, kubeconfig=kubeconfig, switch=switch, foreground=foreground)
+
+
+def start(
+    name: str,
+    data_dir: Path | None,
+    given: Mapping[str, Any],
+    *,
+    kubeconfig: Path | None = None,
+    switch: bool = True,
+    foreground: bool = False,
+) -> None:
+    """Bring the cluster up, with the settings that are ``given`` by field of `ClusterConfig` (None: as it is)."""
     watch = screen.Stopwatch()
     layout = options.layout(name, data_dir)
     before = settings.load(layout)
-    given = {
-        "port": port,
-        "cluster_cidr": cluster_cidr,
-        "service_cidr": service_cidr,
-        "runtime": runtime,
-        "runtime_config": runtime_config,
-        "event_ttl": event_ttl,
-        "access_log": access_log,
-        "request_timeout": request_timeout,
-        "max_requests_inflight": max_requests_inflight,
-        "max_mutating_requests_inflight": max_mutating_requests_inflight,
-        "nodes": nodes,
-        "node_cpus": node_cpus,
-        "node_memory": node_memory,
-        "controllers": controllers,
-        "node_monitor_grace_period": node_monitor_grace_period,
-        "default_not_ready_toleration_seconds": default_not_ready_toleration_seconds,
-        "default_unreachable_toleration_seconds": default_unreachable_toleration_seconds,
-    }
-    if controllers is not None:
-        from podling.cluster import switches
-
-        switches.rows(controllers)
-    if runtime_config is not None:
-        from podling.cluster import runtimeconfig
-
-        runtimeconfig.pairs(runtime_config)
+    _check(given)
     config = _settle(layout, name, given)
     welcome = Welcome(layout, config, kubeconfig, switch, options.Speaker(name, data_dir))
     _bring_up(welcome, watch, before, foreground=foreground)
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """Raise ``BadConfig`` for names that only the parts themselves know; they are loaded where such are given."""
+    if given.get("controllers"):
+        from podling.cluster import switches
+
+        switches.rows(given["controllers"])
+    if given.get("runtime_config"):
+        from podling.cluster import runtimeconfig
+
+        runtimeconfig.pairs(given["runtime_config"])
 
 
 def _bring_up(
@@ -199,7 +202,7 @@ def _settle(layout: Layout, name: str, given: Mapping[str, Any]) -> settings.Clu
     if known is not None:
         config = known.amended(**given)
     else:
-        ranges = {field: given[field] for field in settings.FIXED}
+        ranges = {field: given.get(field) for field in settings.FIXED}
         others = {field: value for field, value in given.items() if field not in ranges}
         config = settings.ClusterConfig.new(name=name, **others)
         taken = [*routes.taken(), *(one for other in _others(layout) for one in other.ranges)]
