@@ -33,7 +33,8 @@ def run(layout: Layout) -> None:
         for name in machine.RUNTIMES:
             asyncio.run(_remove_node(layout, config, name))
         for mount_point in mounted_below(layout.cluster):
-            linux.unmount(mount_point)
+            while linux.unmount(mount_point):
+                continue  # several may lie on each other
         shutil.rmtree(layout.cluster)
 
 

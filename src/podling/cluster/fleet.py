@@ -14,7 +14,7 @@ from .config import ClusterConfig
 from .errors import BadConfig, ClusterError
 from .layout import Layout
 from .member import Member
-from .nodehost import NodeHost
+from .nodehost import NodeHost, share_hosts
 
 
 class Fleet:
@@ -22,6 +22,7 @@ class Fleet:
 
     def __init__(self, layout: Layout, config: ClusterConfig) -> None:
         self.first, *further = nodes.plans(config)
+        self._layout = layout
         self._transit = machine.transit_of(layout, config)
         self._tasks = Tasks("nodes")
         self._go = asyncio.Event()
@@ -32,6 +33,7 @@ class Fleet:
     async def prepare(self) -> None:
         """Make the hosts and start their processes, which then wait for ``begin``: they load while others start."""
         if self.members:
+            await asyncio.to_thread(share_hosts, self._layout)
             await asyncio.to_thread(self._transit.set_up)
             async with asyncio.TaskGroup() as group:
                 for member in self.members.values():

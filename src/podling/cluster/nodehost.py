@@ -55,8 +55,6 @@ class NodeHost:
         try:
             self.freeze(frozen=False)
             self._groups.remove(_AGENT, patience=_KILL_SECONDS)
-            self._layout.hosts.mkdir(parents=True, exist_ok=True, mode=0o700)
-            share(self._layout.hosts)
             if not linux.is_mount_point(str(self._netns)):
                 self._transit.disconnect(self._plan.name)
                 _hold_new_netns(self._netns)
@@ -89,6 +87,15 @@ class NodeHost:
         self._transit.disconnect(self._plan.name)
         linux.unmount(str(self._netns))
         self._netns.unlink(missing_ok=True)
+
+
+def share_hosts(layout: Layout) -> None:
+    """Make the folder of the namespaces, once and before any host: mounts in it are to show everywhere."""
+    try:
+        layout.hosts.mkdir(parents=True, exist_ok=True, mode=0o700)
+        share(layout.hosts)
+    except OSError as error:
+        raise StartFailed(f"cannot make further nodes: {error}") from error
 
 
 def _hold_new_netns(file: Path) -> None:
