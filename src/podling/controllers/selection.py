@@ -1,6 +1,7 @@
 """Which controllers run (pure): the syntax and the meaning of `kube-controller-manager --controllers`.
 
-A comma-separated list: `*` all of them, `foo` this one, `-foo` not this one; the first word about a controller holds. Besides their own names
+A comma-separated list: `*` all of them, `foo` this one, `-foo` not this one; the first word about a controller holds. A list that only
+says which do not run means all others (upstream would run none, which nobody can want). Besides their own names
 controllers answer to the short ones that they had before v1.28 (upstream's ControllerAliases).
 """
 
@@ -29,7 +30,7 @@ class UnknownController(ValueError):
 def selected(words: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
     """Those of `known` that run, in their order. Raises UnknownController."""
     wishes = [_wish(word, known) for word in words]
-    has_all = ALL in (name for name, _ in wishes)
+    has_all = (ALL, True) in wishes or not any(runs for _, runs in wishes)
     runs = dict(reversed(wishes))  # so that the first word about one is the last to be set
     return tuple(name for name in known if runs.get(name, has_all))
 

@@ -19,12 +19,13 @@ JOB, CRONJOB, PODGC = KNOWN
         ("-cronjob-controller,*", (JOB, PODGC)),
         ("job", (JOB,)),
         ("podgc, job", (JOB, PODGC)),
-        ("-job", ()),
+        ("-job", tuple(name for name in KNOWN if name != JOB)),
         ("job,-job,*", KNOWN),
         ("-job,job", ()),
+        ("-cronjob,-job", (PODGC,)),
     ],
 )
-def test_star_is_all_a_name_is_one_and_minus_is_not_that_one_and_the_first_word_holds(text, expected):
+def test_star_is_all_a_name_is_one_minus_is_all_but_that_one_and_the_first_word_holds(text, expected):
     assert selected(text.split(","), KNOWN) == expected
 
 

@@ -70,6 +70,8 @@ def _container(container: core_v1.Container | core_v1.EphemeralContainer) -> Non
     container.image_pull_policy = container.image_pull_policy or pull_policy(container.image)
     container.termination_message_path = container.termination_message_path or "/dev/termination-log"
     container.termination_message_policy = container.termination_message_policy or "File"
+    if container.resources is None:  # upstream's type cannot be without it, and templates are compared
+        container.resources = core_v1.ResourceRequirements()
     for port in container.ports or ():
         port.protocol = port.protocol or "TCP"
     for variable in container.env or ():
