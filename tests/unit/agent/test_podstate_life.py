@@ -229,6 +229,16 @@ class TestRestart:
         assert len(world.done_of(StartContainer)) == 1
         assert world.status.phase == "Failed"
 
+    def test_node_that_lost_its_power_counts_a_restart_and_says_how_the_container_ended(self):
+        world = World(pod())
+        world.settle()
+        world.sandboxes, world.containers, world.volumes = [], [], Volumes()
+        world.settle()
+        status = world.status.container_statuses[0]
+        assert (status.restart_count, status.state.running is not None) == (1, True)
+        assert status.last_state.terminated.exit_code == 137
+        assert status.last_state.terminated.reason == "ContainerStatusUnknown"
+
     def test_restart_count_survives_a_runtime_that_forgets(self):
         world = World(pod())
         world.settle()

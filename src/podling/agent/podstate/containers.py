@@ -119,9 +119,12 @@ def _without_record(view: View, container: core_v1.Container) -> core_v1.Contain
         return structs.replace(known)
     status = _blank(view, container)
     status.restart_count = known.restart_count
+    status.container_id, status.image_id = (
+        known.container_id,
+        known.image_id,
+    )  # so that the next attempt counts on
     status.last_state = known.last_state or core_v1.ContainerState()
     if known.state is not None and known.state.running is not None:
-        status.container_id, status.image_id = known.container_id, known.image_id
         status.last_state = core_v1.ContainerState(terminated=_lost(known.container_id))
         if not restarts.is_wanted(view, container):
             status.state, status.last_state = status.last_state, known.last_state or core_v1.ContainerState()
