@@ -59,54 +59,28 @@ def list_nodes(
     screen.table(_COLUMNS, rows)
 
 
-@app.command("stop")
-def stop(
-    node: NodeName,
-    name: options.Name = options.NAME,
-    data_dir: options.DataDir = None,
-    limit: Patience = _SECONDS,
-) -> None:
-    """Cut a node's power: its agent, its Pods' processes and its network vanish at once."""
-    _change("stop", node, options.layout(name, data_dir), limit, "is off")
+def _add(verb: str, about: str, then: str) -> None:
+    """The command ``verb``, which asks the cluster's process for it and says what the node is ``then``."""
+
+    @app.command(verb, help=about)
+    def change(
+        node: NodeName,
+        name: options.Name = options.NAME,
+        data_dir: options.DataDir = None,
+        limit: Patience = _SECONDS,
+    ) -> None:
+        watch = screen.Stopwatch()
+        control.ask(options.layout(name, data_dir), verb, node, limit=limit)
+        screen.tick(f"node {node} {then}", seconds=watch.seconds)
 
 
-@app.command("start")
-def start(
-    node: NodeName,
-    name: options.Name = options.NAME,
-    data_dir: options.DataDir = None,
-    limit: Patience = _SECONDS,
-) -> None:
-    """Power a stopped node on and return when it is Ready."""
-    _change("start", node, options.layout(name, data_dir), limit, "is Ready")
-
-
-@app.command("pause")
-def pause(
-    node: NodeName,
-    name: options.Name = options.NAME,
-    data_dir: options.DataDir = None,
-    limit: Patience = _SECONDS,
-) -> None:
-    """Freeze a node, agent and Pods: to the others it is lost."""
-    _change("pause", node, options.layout(name, data_dir), limit, "is frozen")
-
-
-@app.command("unpause")
-def unpause(
-    node: NodeName,
-    name: options.Name = options.NAME,
-    data_dir: options.DataDir = None,
-    limit: Patience = _SECONDS,
-) -> None:
-    """Let a frozen node go on where it was."""
-    _change("unpause", node, options.layout(name, data_dir), limit, "goes on")
-
-
-def _change(verb: str, node: str, layout: Layout, limit: float, then: str) -> None:
-    watch = screen.Stopwatch()
-    control.ask(layout, verb, node, limit=limit)
-    screen.tick(f"node {node} {then}", seconds=watch.seconds)
+for _verb, _about, _then in (
+    ("stop", "Cut a node's power: its agent, its Pods' processes and its network vanish at once.", "is off"),
+    ("start", "Power a stopped node on and return when it is Ready.", "is Ready"),
+    ("pause", "Freeze a node, agent and Pods: to the others it is lost.", "is frozen"),
+    ("unpause", "Let a frozen node go on where it was.", "goes on"),
+):
+    _add(_verb, _about, _then)
 
 
 def _states(layout: Layout) -> list[control.NodeState]:

@@ -6,13 +6,14 @@ All Pods of a module run at once in one real world; each row is then a test of i
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from real_netns import make_netns, remove_netns
 from real_world import RealWorld
 
@@ -99,11 +100,21 @@ def _said(world: RealWorld, pod: core_v1.Pod) -> list[str]:
     return [parts[3] for parts in written if parts[1] == "stdout"]
 
 
-@contextmanager
-def own_netns(folder: Path) -> Iterator[str]:
+def play(
+    rows: Sequence[Row], *, folder: Path, images: Path, prepare: Callable[[RealWorld], Awaitable[None]]
+) -> dict[str, Outcome]:
+    """All rows in a world of their own, after ``prepare`` has made what they refer to."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: namespaces, mounts and cgroups")
+
+    async def all_rows(netns: str) -> dict[str, Outcome]:
+        async with RealWorld(folder, netns=netns, images=images) as world:
+            await prepare(world)
+            return await run(world, rows)
+
     path = folder / f"netns-{secrets.token_hex(4)}"
     make_netns(path)
     try:
-        yield str(path)
+        return asyncio.run(all_rows(str(path)))
     finally:
         remove_netns(path)

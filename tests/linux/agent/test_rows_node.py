@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from real_world import RealWorld
-from rows import Outcome, Row, judge, own_netns, run
+from rows import Outcome, Row, judge, play
 
 from podling.api.types import core_v1
 
@@ -383,23 +383,17 @@ LIVES = [
 ROWS = [*VARIABLES, *INITS, *WORDS, *RIGHTS, *LIVES]
 
 
+async def prepare(world: RealWorld) -> None:
+    await world.make(core_v1.ConfigMap, "data", data={"a": "one", "b": "two"})
+    secret = {key: base64.b64encode(text).decode() for key, text in (("a", b"one"), ("b", b"two"))}
+    await world.make(core_v1.Secret, "hidden", data=secret)
+    port = {"port": 8765, "targetPort": 8080}
+    await world.make(core_v1.Service, "foo-service", spec={"ports": [port]})
+
+
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory, image_folder: object) -> dict[str, Outcome]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root: namespaces, mounts and cgroups")
-    folder = tmp_path_factory.mktemp("rows")
-
-    async def all_rows(netns: str) -> dict[str, Outcome]:
-        async with RealWorld(folder, netns=netns, images=image_folder) as world:
-            await world.make(core_v1.ConfigMap, "data", data={"a": "one", "b": "two"})
-            secret = {key: base64.b64encode(text).decode() for key, text in (("a", b"one"), ("b", b"two"))}
-            await world.make(core_v1.Secret, "hidden", data=secret)
-            port = {"port": 8765, "targetPort": 8080}
-            await world.make(core_v1.Service, "foo-service", spec={"ports": [port]})
-            return await run(world, ROWS)
-
-    with own_netns(folder) as netns:
-        return asyncio.run(all_rows(netns))
+def outcomes(tmp_path_factory: pytest.TempPathFactory, image_folder: Path) -> dict[str, Outcome]:
+    return play(ROWS, folder=tmp_path_factory.mktemp("rows"), images=image_folder, prepare=prepare)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.about)

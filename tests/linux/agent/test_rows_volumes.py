@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 from real_world import RealWorld
-from rows import Outcome, Row, judge, own_netns, run
+from rows import Outcome, Row, judge, play
 
 from podling.api.types import core_v1
 
@@ -279,26 +278,20 @@ ROWS = [
 ]
 
 
+async def prepare(world: RealWorld) -> None:
+    encoded = {
+        "a": base64.b64encode(b"one").decode(),
+        "b": base64.b64encode(b"two").decode(),
+        "bin": base64.b64encode(b"\x00\xff\x10\xfe").decode(),
+    }
+    bits = {"bin": encoded["bin"]}
+    await world.make(core_v1.ConfigMap, "data", data={"a": "one", "b": "two"}, binaryData=bits)
+    await world.make(core_v1.Secret, "hidden", data=encoded)
+
+
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory, image_folder: Path) -> dict[str, Outcome]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root: namespaces, mounts and cgroups")
-    folder = tmp_path_factory.mktemp("rows")
-
-    async def all_rows(netns: str) -> dict[str, Outcome]:
-        async with RealWorld(folder, netns=netns, images=image_folder) as world:
-            encoded = {
-                "a": base64.b64encode(b"one").decode(),
-                "b": base64.b64encode(b"two").decode(),
-                "bin": base64.b64encode(b"\x00\xff\x10\xfe").decode(),
-            }
-            bits = {"bin": encoded["bin"]}
-            await world.make(core_v1.ConfigMap, "data", data={"a": "one", "b": "two"}, binaryData=bits)
-            await world.make(core_v1.Secret, "hidden", data=encoded)
-            return await run(world, ROWS)
-
-    with own_netns(folder) as netns:
-        return asyncio.run(all_rows(netns))
+    return play(ROWS, folder=tmp_path_factory.mktemp("rows"), images=image_folder, prepare=prepare)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.about)

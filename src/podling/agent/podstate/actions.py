@@ -6,14 +6,15 @@ way already, save to replace a `KillContainer` by one that ends sooner.
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class Action(abc.ABC):
     @property
-    def key(self) -> str:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def key(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
