@@ -27,7 +27,10 @@ def command(
     if settings.load(layout) is None:
         raise NotRunning(f"there is no cluster {name!r} in {layout.data_dir}")
     watch = screen.Stopwatch()
-    if not background.stop(layout, keep_pods=keep_pods, limit=limit):
+    patience = f"waiting for Pods to end within their grace, {limit:.0f} s at most; Ctrl-C waits no longer"
+    if not background.stop(
+        layout, keep_pods=keep_pods, limit=limit, on_wait=lambda: typer.echo(f"   {patience}")
+    ):
         typer.echo(f"cluster {name!r} is not up")
         return
     rest = "its Pods go on" if keep_pods else "its Pods have ended; the next 'podling up' starts them anew"

@@ -36,6 +36,7 @@ class Refused(Failed):
     """Nothing of the cluster came to life: its port or range is taken, or privileges are missing."""
 
 
+_MOMENT = 1.0
 _REFUSALS = (BadConfig.exit_code, PortTaken.exit_code, Unprivileged.exit_code)
 
 
@@ -92,8 +93,13 @@ def _follow(
     )
 
 
-def stop(layout: Layout, *, keep_pods: bool, limit: float) -> bool:
-    """End the cluster's process and wait for it, ``limit`` seconds at most; False if there was none."""
+def stop(
+    layout: Layout, *, keep_pods: bool, limit: float, on_wait: Callable[[], None] = lambda: None
+) -> bool:
+    """End the cluster's process and wait for it, ``limit`` seconds at most; False if there was none.
+
+    ``on_wait`` is called once it is known not to be a matter of a moment.
+    """
     found = holder(layout)
     if found is None or not found.pid:
         return False
@@ -105,7 +111,10 @@ def stop(layout: Layout, *, keep_pods: bool, limit: float) -> bool:
         if holder(layout) != found:
             return False
         signal.pidfd_send_signal(descriptor, signal.SIGTERM if keep_pods else signal.SIGINT)
-        ended, _, _ = select.select([descriptor], [], [], limit)
+        ended, _, _ = select.select([descriptor], [], [], min(_MOMENT, limit))
+        if not ended:
+            on_wait()
+            ended, _, _ = select.select([descriptor], [], [], max(0.0, limit - _MOMENT))
     finally:
         os.close(descriptor)
     if not ended:

@@ -245,3 +245,17 @@ def _processes_in(identity):
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found
+
+
+def test_down_says_that_it_waits_for_pods_that_take_their_time(cli):
+    cli.up()
+    stubborn = cli.folder / "stubborn.yaml"
+    stubborn.write_text(
+        "{apiVersion: v1, kind: Pod, metadata: {name: stubborn}, spec: {terminationGracePeriodSeconds: 3, "
+        "containers: [{name: main, image: busybox, command: [sleep, '3600']}]}}"
+    )
+    cli("apply", "-f", str(stubborn))
+    cli.wait_ready("stubborn")
+    said = cli("down").out
+    assert "waiting for Pods to end within their grace, 60 s at most" in said
+    assert said.index("waiting for Pods") < said.index("is down")
