@@ -81,11 +81,28 @@ async def _work(layout: Layout, plan: NodePlan, report: Report, words: AsyncIter
         transport = HttpTransport(_server(layout, config, plan), make_socket=_socket_of(parts.host))
         async with Client(transport, user_agent=f"podling/{plan.name}", field_manager=plan.name) as client:
             node = Node(layout, config, plan, parts=parts, client=client)
-            await node.start()
-            report(Outcome())
-            await node.stop(keep_pods=await anext(words, b"") != DOWN)
+            last = asyncio.create_task(_next(words), name="last word")
+            if await _started(node, last):
+                report(Outcome())
+            await node.stop(keep_pods=await last != DOWN)
     finally:
         await parts.network.close()
+
+
+async def _started(node: Node, last: asyncio.Task[bytes]) -> bool:
+    """Start ``node``; False if the ``last`` word came first: a node that waits for an API server hears it, too."""
+    starting = asyncio.create_task(node.start(), name="start")
+    await asyncio.wait((starting, last), return_when=asyncio.FIRST_COMPLETED)
+    if starting.done():
+        await starting
+        return True
+    starting.cancel()
+    await asyncio.wait((starting,))
+    return False
+
+
+async def _next(words: AsyncIterator[bytes]) -> bytes:
+    return await anext(words, b"")
 
 
 async def _words() -> AsyncIterator[bytes]:
