@@ -178,9 +178,9 @@ class OciRuntime:
     async def reopen_log(self, container_id: str) -> None:
         streams.control(self._containers.get(container_id).folder, "2 0 0\n")
 
-    async def stats(self, container_id: str | None = None) -> list[ContainerStats]:
+    async def stats(self, container_id: str | None = None, *, disk: bool = True) -> list[ContainerStats]:
         cells = self._containers.of(None) if container_id is None else [self._containers.get(container_id)]
-        return await self._workers.run(stats.read, self._context, cells)
+        return await self._workers.run(stats.read, self._context, cells, disk=disk)
 
     async def exec_sync(self, container_id: str, command: Sequence[str], *, limit: float) -> ExecResult:
         return await self._sessions.exec_sync(self._containers.get(container_id), command, limit=limit)

@@ -15,14 +15,14 @@ from .context import Context
 _BLOCK = 512
 
 
-def read(context: Context, cells: Sequence[Cell]) -> list[ContainerStats]:
-    """One record per running container.  Blocking."""
-    return [_one(context, cell) for cell in cells if cell.state is ContainerState.RUNNING]
+def read(context: Context, cells: Sequence[Cell], *, disk: bool) -> list[ContainerStats]:
+    """One record per running container, with what it wrote if ``disk``.  Blocking."""
+    return [_one(context, cell, disk=disk) for cell in cells if cell.state is ContainerState.RUNNING]
 
 
-def _one(context: Context, cell: Cell) -> ContainerStats:
+def _one(context: Context, cell: Cell, *, disk: bool) -> ContainerStats:
     used = context.tree.usage(cell.group)
-    size, inodes = _disk(context.config.writable / cell.id / "upper")
+    size, inodes = _disk(context.config.writable / cell.id / "upper") if disk else (0, 0)
     return ContainerStats(
         container_id=cell.id,
         at=time.time_ns(),

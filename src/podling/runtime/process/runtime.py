@@ -213,7 +213,7 @@ class ProcessRuntime:
     async def reopen_log(self, container_id: str) -> None:
         await self._containers.reopen_log(self._containers.get(container_id))
 
-    async def stats(self, container_id: str | None = None) -> list[ContainerStats]:
+    async def stats(self, container_id: str | None = None, *, disk: bool = True) -> list[ContainerStats]:
         cells = self._containers.of(None) if container_id is None else [self._containers.get(container_id)]
         return await asyncio.to_thread(self._containers.stats, cells)
 

@@ -204,7 +204,7 @@ class SimulatedRuntime:
         self._begin("reopen_log")
         self._world.life(container_id)
 
-    async def stats(self, container_id: str | None = None) -> list[ContainerStats]:
+    async def stats(self, container_id: str | None = None, *, disk: bool = True) -> list[ContainerStats]:
         self._begin("stats")
         chosen = self._world.lives.values() if container_id is None else [self._world.life(container_id)]
         now, elapsed = self._world.now(), asyncio.get_running_loop().time()
