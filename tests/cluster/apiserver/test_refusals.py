@@ -40,13 +40,6 @@ async def test_wrong_paths_and_methods(api, method, path, status, message):
     assert answer.json["status"] == "Failure"
 
 
-async def test_what_kubernetes_has_and_podling_has_not_says_so(api, pod):
-    await api.make("/api/v1/namespaces/default/pods", pod())
-    answer = await api.get("/api/v1/namespaces/default/pods/web/resize")
-    assert answer.status == 501
-    assert answer.message == "pods/resize is not served by this version of Podling"
-
-
 async def test_protobuf_alone_is_406_and_protobuf_or_json_is_json(api):
     alone = await api.get(CONFIGS, headers={"accept": "application/vnd.kubernetes.protobuf"})
     assert alone.status == 406

@@ -45,6 +45,8 @@ def requests(
         found = _with_status(pod, spec, found, missing)
     if spec.resources is not None:
         _replace(found, spec.resources.requests)
+        if use_status:
+            _raise_whole(found, pod, spec.resources)
     if overhead and spec.overhead:
         _add(found, _parsed(spec.overhead))
     return found
@@ -63,6 +65,16 @@ def limits(pod: Pod, *, overhead: bool = True) -> Amounts:
             if name in found and not found[name].is_zero:
                 found[name] = found[name] + amount
     return found
+
+
+def container_requests(spec: PodSpec) -> Amounts:
+    """What the containers ask for together, whatever is said of the Pod as a whole."""
+    return _aggregate(spec, _requested, None)
+
+
+def container_limits(spec: PodSpec) -> Amounts:
+    """What the containers may use together, whatever is said of the Pod as a whole."""
+    return _aggregate(spec, _limited, None)
 
 
 def qos_class(pod: Pod) -> QosClass:
@@ -94,10 +106,11 @@ def compute_qos_class(spec: PodSpec) -> QosClass:
 def has_pod_level_resources(spec: PodSpec) -> bool:
     """Resources are given for the Pod as a whole (KEP-2837)."""
     given = spec.resources
-    return given is not None and any(map(_is_pod_level, (*(given.requests or ()), *(given.limits or ()))))
+    return given is not None and any(map(is_pod_level, (*(given.requests or ()), *(given.limits or ()))))
 
 
-def _is_pod_level(name: str) -> bool:
+def is_pod_level(name: str) -> bool:
+    """Whether the resource can be given for a Pod as a whole."""
     return name in ("cpu", "memory") or name.startswith("hugepages-")
 
 
@@ -130,8 +143,7 @@ def _aggregate(spec: PodSpec, source: Source, missing: Spelled | None) -> Amount
 
 def _with_status(pod: Pod, spec: PodSpec, wanted: Amounts, missing: Spelled | None) -> Amounts:
     """The largest of what is wanted, what the node has granted and what is in force; a resize that cannot be is not counted."""
-    pending = get_condition(pod, "PodResizePending")
-    infeasible = pending is not None and pending.reason == "Infeasible"
+    infeasible = _is_infeasible(pod)
 
     def wanted_by(container: Container) -> Spelled | None:
         return None if infeasible else _requested(container)
@@ -151,9 +163,26 @@ def _with_status(pod: Pod, spec: PodSpec, wanted: Amounts, missing: Spelled | No
     return found
 
 
+def _is_infeasible(pod: Pod) -> bool:
+    pending = get_condition(pod, "PodResizePending")
+    return pending is not None and pending.reason == "Infeasible"
+
+
+def _raise_whole(found: Amounts, pod: Pod, wanted: ResourceRequirements) -> None:
+    """The same for resources of the Pod as a whole."""
+    status = pod.status
+    granted = status.allocated_resources if status else None
+    actual = status.resources.requests if status and status.resources else None
+    held = [_parsed(given) for given in (granted, actual) if given]
+    if held and _is_infeasible(pod):
+        _replace(found, granted or actual)
+    for given in held:
+        _raise_to(found, {name: amount for name, amount in given.items() if name in (wanted.requests or ())})
+
+
 def _replace(total: Amounts, whole: Spelled | None) -> None:
     for name, amount in _parsed(whole).items():
-        if _is_pod_level(name):
+        if is_pod_level(name):
             total[name] = amount
 
 

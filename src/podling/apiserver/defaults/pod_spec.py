@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from podling.api import pod as pods
 from podling.api.types import core_v1
 
 DIGEST_SEPARATOR = "@"
@@ -27,7 +28,7 @@ def pod(body: core_v1.Pod) -> None:
         _requests_from_limits(container.resources)
         if spec.host_network:
             _host_ports(container)
-    _requests_from_limits(spec.resources)
+    _requests_of_the_whole(spec)
     if spec.enable_service_links is None:
         spec.enable_service_links = True
 
@@ -106,6 +107,20 @@ def _http_get(action: core_v1.HTTPGetAction) -> None:
 def _requests_from_limits(resources: core_v1.ResourceRequirements | None) -> None:
     if resources is not None and resources.limits:
         resources.requests = {**resources.limits, **(resources.requests or {})}
+
+
+def _requests_of_the_whole(spec: core_v1.PodSpec) -> None:
+    """A Pod whose limits are given asks for what its containers ask for, else for its limits (KEP-2837)."""
+    given = spec.resources
+    if given is None or not given.limits:
+        return
+    asked = {
+        name: str(amount)
+        for name, amount in pods.container_requests(spec).items()
+        if name in ("cpu", "memory")
+    }
+    limits = {name: text for name, text in given.limits.items() if pods.is_pod_level(name)}
+    given.requests = {**limits, **asked, **(given.requests or {})}
 
 
 def _host_ports(container: core_v1.Container) -> None:

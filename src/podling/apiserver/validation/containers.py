@@ -9,7 +9,7 @@ from podling.api import codec, field, names
 from podling.api.field import FieldError, Path
 from podling.api.types import core_v1
 
-from . import environment, probes, resources, restarts, security
+from . import environment, probes, resize_policies, resources, restarts, security
 from .metadata import each
 
 _PULL = ("Always", "IfNotPresent", "Never")
@@ -24,6 +24,7 @@ _NOT_EPHEMERAL = {
     "startup_probe": "startupProbe",
     "lifecycle": "lifecycle",
     "resources": "resources",
+    "resize_policy": "resizePolicy",
 }
 
 AnyContainer: TypeAlias = core_v1.Container | core_v1.EphemeralContainer
@@ -36,6 +37,7 @@ def faults(spec: core_v1.PodSpec, path: Path, *, volumes: Volumes, is_pod: bool)
     yield from _regular(spec.containers, path / "containers", volumes=volumes, grace=grace, is_pod=is_pod)
     yield from _init(spec, path / "initContainers", volumes=volumes, is_pod=is_pod)
     yield from _ephemeral(spec, path / "ephemeralContainers", volumes=volumes)
+    yield from resize_policies.faults(spec, path)
 
 
 def _regular(

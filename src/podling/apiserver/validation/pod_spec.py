@@ -8,7 +8,7 @@ from podling.api import field, names
 from podling.api.field import FieldError, Path
 from podling.api.types import core_v1
 
-from . import containers, resources, scheduling, security, volumes
+from . import containers, pod_resources, resources, scheduling, security, volumes
 from .metadata import each, labels
 
 MAX_INT32 = 2**31 - 1
@@ -28,7 +28,7 @@ def faults(spec: core_v1.PodSpec, path: Path, *, is_pod: bool) -> Iterator[Field
     yield from volumes.faults(spec.volumes or [], path / "volumes", known)
     yield from containers.faults(spec, path, volumes=known, is_pod=is_pod)
     if spec.resources is not None:
-        yield from resources.requirements(spec.resources, path / "resources")
+        yield from pod_resources.faults(spec, spec.resources, path / "resources")
     if spec.host_network:
         yield from _host_ports(spec, path / "containers", is_pod=is_pod)
     yield from one_of(spec.restart_policy, path / "restartPolicy", _RESTART)

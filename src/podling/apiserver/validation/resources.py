@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from podling.api import field, names, quantity
 from podling.api.field import FieldError, Path
@@ -30,11 +30,16 @@ _STANDARD = {
 }
 
 
-def requirements(given: core_v1.ResourceRequirements, path: Path) -> Iterator[FieldError]:
-    """Faults of requests and limits, each by itself and against each other."""
+NameRule = Callable[[str, Path], Iterator[FieldError]]
+
+
+def requirements(
+    given: core_v1.ResourceRequirements, path: Path, *, name_rule: NameRule | None = None
+) -> Iterator[FieldError]:
+    """Faults of requests and limits, each by itself and against each other; ``name_rule`` says which there can be."""
     limits, requests = given.limits or {}, given.requests or {}
-    yield from _amounts(limits, path / "limits")
-    yield from _amounts(requests, path / "requests")
+    yield from _amounts(limits, path / "limits", name_rule or container_resource)
+    yield from _amounts(requests, path / "requests", name_rule or container_resource)
     for name, text in requests.items():
         if name in limits:
             yield from _within(name, text, limits[name], path=path / "requests")
@@ -65,11 +70,27 @@ def is_overcommittable(name: str) -> bool:
     return ("/" not in name or NATIVE_PREFIX in name) and not name.startswith(HUGE_PAGES)
 
 
-def _amounts(given: Mapping[str, str], path: Path) -> Iterator[FieldError]:
+def _amounts(given: Mapping[str, str], path: Path, name_rule: NameRule) -> Iterator[FieldError]:
     for name, text in given.items():
         here = path.key(name)
-        yield from container_resource(name, here)
+        yield from name_rule(name, here)
         yield from amount(name, text, here)
+        if name.startswith(HUGE_PAGES):
+            yield from _whole_pages(name, text, here)
+
+
+def _whole_pages(name: str, text: str, path: Path) -> Iterator[FieldError]:
+    size = quantity.parse(name.removeprefix(HUGE_PAGES)).value() if _is_size(name) else 0
+    if size <= 0 or quantity.parse(text).value() % size:
+        yield field.invalid(path, text, f"{text} is not positive integer multiple of {name}")
+
+
+def _is_size(name: str) -> bool:
+    try:
+        quantity.parse(name.removeprefix(HUGE_PAGES))
+    except ValueError:
+        return False
+    return True
 
 
 def resource_name(name: str, path: Path) -> Iterator[FieldError]:
