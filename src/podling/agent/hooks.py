@@ -47,7 +47,7 @@ class Hooks:
 
     async def _get(self, action: core_v1.HTTPGetAction, container: core_v1.Container, address: str) -> None:
         try:
-            answer = await self._http.get(target(action, container, address), limit=0)
+            answer = await self._http.get(target(action, container, address, purpose="lifecycle"), limit=0)
         except ProbeFault as fault:
             raise HookFailed(str(fault)) from fault
         if answer.failure:

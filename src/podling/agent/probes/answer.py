@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
 from podling.api.types import core_v1
 
-USER_AGENT = "kube-probe/1.37"
+VERSION = "1.37"
+USER_AGENT = f"kube-probe/{VERSION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,10 @@ class Prober(Protocol):
     async def probe(
         self, probe: core_v1.Probe, container: core_v1.Container, container_id: str, address: str
     ) -> Answer: ...
+
+
+def reason(error: OSError) -> str:
+    """Why a connection failed, in C's words where it has them; TLS numbers its errors otherwise."""
+    if error.errno is None or isinstance(error, ssl.SSLError):
+        return (error.strerror or str(error)).lower()
+    return os.strerror(error.errno).lower()

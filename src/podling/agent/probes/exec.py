@@ -1,10 +1,14 @@
-"""``exec`` probes: a command inside the container; exit code 0 is good."""
+"""``exec`` probes: a command inside the container; exit code 0 is good.
+
+A command that cannot be run at all says nothing about the container, as in the kubelet: the result counts for nothing.
+(Source: kubelet `pkg/probe/exec`.)
+"""
 
 from __future__ import annotations
 
 from podling.agent.errors import ProbeFault
 from podling.api.types import core_v1
-from podling.runtime.interface import NotFound, Runtime, RuntimeFault, Timeout
+from podling.runtime.interface import Runtime, RuntimeFault, Timeout
 
 from .answer import Answer
 
@@ -24,10 +28,8 @@ class ExecProber:
             result = await self._runtime.exec_sync(container_id, command, limit=limit)
         except Timeout:
             return Answer(failure=f'command timed out: "{" ".join(command)}" timed out after {limit}s')
-        except NotFound as fault:
-            raise ProbeFault(str(fault)) from fault
         except RuntimeFault as fault:
-            return Answer(failure=str(fault))
+            raise ProbeFault(str(fault)) from fault
         if result.exit_code == 0:
             return Answer()
         said = (result.stdout + result.stderr)[:MAX_OUTPUT].decode(errors="replace")

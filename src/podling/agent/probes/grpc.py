@@ -6,7 +6,6 @@ Messages are the kubelet's (`pkg/probe/grpc`). The conversation is in `healthche
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from podling.api.types import core_v1
 from podling.network.errors import NetworkFault
 from podling.network.host import Host
 
-from .answer import USER_AGENT, Answer
+from .answer import USER_AGENT, Answer, reason
 
 if TYPE_CHECKING:
     from .healthcheck import Verdict
@@ -49,7 +48,7 @@ class GrpcProber:
             why = "context deadline exceeded"
             return Answer(failure=f'timeout: failed to connect service "{shown}" within {limit}s: {why}')
         except OSError as error:
-            why = _reason(error)
+            why = reason(error)
             if connected:
                 return Answer(failure=f"error: health rpc failed: {why}")
             return Answer(failure=f'error: failed to connect service at "{shown}": {why}')
@@ -92,13 +91,6 @@ class GrpcProber:
         while call.verdict is None:
             writer.write(call.feed(await reader.read(_PIECE)))
         return call.verdict
-
-
-def _reason(error: OSError) -> str:
-    """In C's words where it has them; TLS numbers its errors otherwise."""
-    if error.errno is None or isinstance(error, ssl.SSLError):
-        return str(error).lower()
-    return os.strerror(error.errno).lower()
 
 
 def _answer(verdict: Verdict, limit: int) -> Answer:

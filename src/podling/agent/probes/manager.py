@@ -2,14 +2,16 @@
 
 A container is first asked as soon as it runs and its initial delay has passed.  While it has never answered well it is asked again
 in quick succession within the first period, so that a server that needs 80 ms to listen is Ready then and not a period later.
-Startup probes go first; liveness and readiness follow at once when they have passed.  Containers that were running before this
+Startup probes go first; liveness and readiness follow at once when they have passed.  Turns come at even intervals, however long
+an answer takes.  While a Pod ends only its readiness is still asked for.  Containers that were running before this
 process keep the result that their Pod's status shows until a first answer says otherwise.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -20,7 +22,7 @@ from podling.aio.tasks import Tasks
 from podling.api.types import core_v1
 
 from .answer import Answer, Prober
-from .state import Count, Timing, early_delays, timing
+from .state import Count, Timing, early_delays, next_turn, timing
 
 Tell = Callable[[core_v1.Pod, str, str, str, str], None]
 """An Event: Pod, container, type, reason, message."""
@@ -44,6 +46,8 @@ class _Watched:
     probed: Probed
     ending: bool = False
     task: asyncio.Task[None] | None = field(default=None)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Answers, by kind of probe and result."""
 
 
 class ProbeManager:
@@ -91,6 +95,12 @@ class ProbeManager:
         """By container id."""
         return {known: watched.probed for known, watched in self._watched.get(uid, {}).items()}
 
+    def counts(self) -> Iterator[tuple[core_v1.Pod, str, str, str, int]]:
+        """Of each container that is probed: Pod, container, kind of probe, result, how often so far."""
+        for watched in [one for each in self._watched.values() for one in each.values()]:
+            for (kind, result), count in watched.counts.items():
+                yield watched.pod, watched.subject.container.name, kind, result, count
+
     def release(self, uid: str) -> None:
         for watched in self._watched.pop(uid, {}).values():
             self._stop(watched)
@@ -114,8 +124,6 @@ class ProbeManager:
 
     async def _until_started(self, uid: str, watched: _Watched, probe: core_v1.Probe) -> bool:
         async for result in self._results(watched, "Startup", probe, eager=True):
-            if watched.ending:
-                continue
             if result:
                 self._set(uid, watched, replace(watched.probed, started=True))
             else:
@@ -130,7 +138,7 @@ class ProbeManager:
 
     async def _liveness(self, uid: str, watched: _Watched, probe: core_v1.Probe) -> None:
         async for result in self._results(watched, "Liveness", probe, eager=False):
-            if not result and not watched.ending:
+            if not result:
                 self._set(uid, watched, replace(watched.probed, alive=False))
                 return
 
@@ -141,22 +149,33 @@ class ProbeManager:
         times = timing(probe)
         count = Count(times)
         await self._first_delay(watched, times)
+        due = asyncio.get_running_loop().time()
         while True:
-            answer = await self._ask(watched, probe)
+            answer = await self._ask(watched, kind, probe)
+            if answer is None:
+                return
             self._report(watched, kind, answer)
             if (result := count.take(answer)) is not None:
                 yield result
-            rest = float(times.period)
-            for pause in early_delays(times) if eager and not _is_good(answer) else ():
-                await asyncio.sleep(pause)
-                rest -= pause
-                answer = await self._ask(watched, probe)
-                if _is_good(answer):
-                    if (result := count.take(answer)) is not None:
-                        yield result
-                    break
+            if eager and not _is_good(answer):
+                early = await self._ask_early(watched, kind, probe, times)
+                if early is not None and (result := count.take(early)) is not None:
+                    yield result
             eager = False
-            await asyncio.sleep(rest)
+            now = asyncio.get_running_loop().time()
+            due = next_turn(due, now, times)
+            await asyncio.sleep(max(0.0, due - now))
+
+    async def _ask_early(
+        self, watched: _Watched, kind: str, probe: core_v1.Probe, times: Timing
+    ) -> Answer | None:
+        """The first good answer within the first period, if there is one."""
+        for pause in early_delays(times):
+            await asyncio.sleep(pause)
+            answer = await self._ask(watched, kind, probe)
+            if isinstance(answer, Answer) and not answer.failure:
+                return answer
+        return None
 
     async def _first_delay(self, watched: _Watched, times: Timing) -> None:
         due = watched.subject.started_at + times.initial_delay - self._clock.now()
@@ -165,13 +184,19 @@ class ProbeManager:
         if due > 0:
             await asyncio.sleep(due)
 
-    async def _ask(self, watched: _Watched, probe: core_v1.Probe) -> Answer | ProbeFault:
-        subject = watched.subject
+    async def _ask(self, watched: _Watched, kind: str, probe: core_v1.Probe) -> Answer | ProbeFault | None:
+        """None: the Pod ends, and nobody wants to know any more."""
+        subject, of_interest = watched.subject, kind == "Readiness"
+        if watched.ending and not of_interest:
+            return None
+        answer: Answer | ProbeFault
         try:
             prober = self._prober(probe)
-            return await prober.probe(probe, subject.container, subject.container_id, subject.address)
+            answer = await prober.probe(probe, subject.container, subject.container_id, subject.address)
         except ProbeFault as fault:
-            return fault
+            answer = fault
+        watched.counts[kind, _result(answer)] += 1
+        return None if watched.ending and not of_interest else answer
 
     def _prober(self, probe: core_v1.Probe) -> Prober:
         for field_name, prober in self._probers.items():
@@ -195,6 +220,13 @@ class ProbeManager:
         if probed != watched.probed:
             watched.probed = probed
             self._on_change(uid)
+
+
+def _result(answer: Answer | ProbeFault) -> str:
+    """As metrics call it."""
+    if isinstance(answer, ProbeFault):
+        return "unknown"
+    return "failed" if answer.failure else "successful"
 
 
 def _is_good(answer: Answer | ProbeFault) -> bool:

@@ -46,6 +46,11 @@ def early_delays(timing: Timing) -> list[float]:
     return delays
 
 
+def next_turn(last: float, now: float, timing: Timing) -> float:
+    """When to ask after the turn that was due at ``last``: at once if that has passed; turns missed wholly are left out."""
+    return last + timing.period * max(1, int((now - last) // timing.period))
+
+
 @dataclass(slots=True)
 class Count:
     """How the last answers went: ``run`` of them in a row were ``good``."""

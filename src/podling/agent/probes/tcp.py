@@ -10,7 +10,7 @@ from podling.api.types import core_v1
 from podling.network.errors import NetworkFault
 from podling.network.host import Host
 
-from .answer import Answer
+from .answer import Answer, reason
 
 
 class TcpProber:
@@ -40,17 +40,18 @@ async def connect(host: Host, where: tuple[str, int], *, limit: float) -> Answer
         except TimeoutError:
             return Answer(failure=f"dial tcp {shown}: i/o timeout")
         except OSError as error:
-            return Answer(failure=f"dial tcp {shown}: connect: {(error.strerror or str(error)).lower()}")
+            return Answer(failure=f"dial tcp {shown}: connect: {reason(error)}")
     return Answer()
 
 
 def port_of(port: int | str, container: core_v1.Container) -> int:
-    """A port by number or by its name in the container.  Raises ``ProbeFault``."""
-    if isinstance(port, int):
-        return port
-    for known in container.ports or []:
-        if known.name == port:
-            return known.container_port
-    if port.isdecimal():
-        return int(port)
-    raise ProbeFault(f"couldn't find port: {port}")
+    """A port by number or by its name in the container.  Raises ``ProbeFault`` in the kubelet's words."""
+    named = [known.container_port for known in container.ports or [] if known.name == port]
+    number = named[0] if named else port
+    if isinstance(number, str):
+        if not number.isdecimal():
+            raise ProbeFault(f'strconv.Atoi: parsing "{number}": invalid syntax')
+        number = int(number)
+    if not 0 < number < 1 << 16:
+        raise ProbeFault(f"invalid port number: {number}")
+    return number
