@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import grpc
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from selfsigned import certify
 
 from podling.agent.probes.answer import Answer
 from podling.agent.probes.grpc import GrpcProber
@@ -127,7 +124,7 @@ async def test_server_that_speaks_something_else(tmp_path: Path):
 
 
 async def test_tls_is_spoken_where_asked_and_not_verified(tmp_path: Path):
-    _certificate(tmp_path)
+    certify(tmp_path)
     async with server(secure=tmp_path) as port:
         assert await ask(tmp_path, port, mode="TLS") == Answer()
         assert (await ask(tmp_path, port, mode="Plaintext")).failure
@@ -137,25 +134,3 @@ async def test_server_in_clear_fails_a_probe_over_tls(tmp_path: Path):
     async with server() as port:
         failure = (await ask(tmp_path, port, mode="TLS")).failure
     assert failure.startswith(f'error: failed to connect service at "{HERE}:{port}": ')
-
-
-def _certificate(folder: Path) -> None:
-    """Self-signed, for a name that nobody asks for."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "somebody")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    (folder / "cert.pem").write_bytes(made.public_bytes(encoding))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )

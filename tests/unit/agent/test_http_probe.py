@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from selfsigned import certify
 
 from podling.agent.errors import ProbeFault
 from podling.agent.probes.answer import Answer
@@ -110,9 +112,13 @@ def says(status: int, *headers: str, body: str = "") -> bytes:
 
 
 @asynccontextmanager
-async def serving(answers: dict[str, bytes]) -> AsyncIterator[Server]:
+async def serving(answers: dict[str, bytes], *, secure: Path | None = None) -> AsyncIterator[Server]:
     made = Server(answers)
-    listener = await asyncio.start_server(made.serve, HERE, 0)
+    context = None
+    if secure is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(secure / "cert.pem", secure / "key.pem")
+    listener = await asyncio.start_server(made.serve, HERE, 0, ssl=context)
     made.port = listener.sockets[0].getsockname()[1]
     async with listener:
         yield made
@@ -229,6 +235,12 @@ async def test_server_that_speaks_something_else(scheme: str, answer: bytes, why
     async with serving({"/": answer}) as server:
         failure = (await ask(server, scheme=scheme)).failure
     assert failure.startswith(f'Get "http://{HERE}:{server.port}/": {why}')
+
+
+async def test_https_is_spoken_where_asked_and_not_verified(tmp_path: Path):
+    certify(tmp_path)
+    async with serving({"/": says(200)}, secure=tmp_path) as server:
+        assert await ask(server, scheme="HTTPS") == Answer()
 
 
 async def test_server_in_clear_is_no_https_server():
