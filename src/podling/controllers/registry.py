@@ -21,6 +21,8 @@ from . import (
     job,
     namespace,
     nodelifecycle,
+    persistentvolumeclaimprotection,
+    persistentvolumeprotection,
     podgc,
     replicaset,
     replicationcontroller,
@@ -55,6 +57,8 @@ CONTROLLERS: Mapping[str, Build] = {
     tainteviction.NAME: tainteviction.controller,
     disruption.NAME: disruption.controller,
     resourcequota.NAME: resourcequota.controller,
+    persistentvolumeclaimprotection.NAME: persistentvolumeclaimprotection.controller,
+    persistentvolumeprotection.NAME: persistentvolumeprotection.controller,
     ttlafterfinished.NAME: ttlafterfinished.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }

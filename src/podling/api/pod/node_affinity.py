@@ -17,7 +17,12 @@ def allows_node(spec: core_v1.PodSpec, *, name: str, labels: Mapping[str, str]) 
         return False
     affinity = spec.affinity.node_affinity if spec.affinity else None
     required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
-    return required is None or any(_term(term, name, labels) for term in required.node_selector_terms)
+    return required is None or matches(required, name=name, labels=labels)
+
+
+def matches(selector: core_v1.NodeSelector, *, name: str, labels: Mapping[str, str]) -> bool:
+    """Whether the node of that name and with those labels is one that the selector selects."""
+    return any(_term(term, name, labels) for term in selector.node_selector_terms)
 
 
 def _term(term: core_v1.NodeSelectorTerm, name: str, labels: Mapping[str, str]) -> bool:

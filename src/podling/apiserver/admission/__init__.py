@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from . import (
+    claim_resize,
+    default_storage_class,
     default_tolerations,
     limit_ranger,
     namespace_lifecycle,
@@ -20,6 +22,7 @@ from . import (
     priority,
     runtime_class,
     service_account,
+    storage_protection,
 )
 from .review import Operation, Review, World
 from .timing import Timing
@@ -28,9 +31,11 @@ __all__ = ["Admission", "Operation", "Plugin", "Review", "World"]
 
 Admit = Callable[[Review, World], Awaitable[None]]
 _CREATE = frozenset({Operation.CREATE})
+_UPDATE = frozenset({Operation.UPDATE})
 _WRITES = frozenset({Operation.CREATE, Operation.UPDATE})
 _ALL = frozenset({Operation.CREATE, Operation.UPDATE, Operation.DELETE})
 _PODS = frozenset({"pods"})
+_CLAIMS = frozenset({"persistentvolumeclaims"})
 _NODE_WRITES = frozenset(
     {"pods", "nodes", "leases.coordination.k8s.io", "csinodes.storage.k8s.io", "serviceaccounts"}
 )
@@ -70,6 +75,11 @@ PLUGINS = (
     Plugin("NodeRestriction", node_restriction.admit, _ALL, _NODE_WRITES, frozenset({"*"})),
     Plugin("Priority", priority.admit, _WRITES, frozenset({"pods", "priorityclasses.scheduling.k8s.io"})),
     Plugin("DefaultTolerationSeconds", default_tolerations.admit, _WRITES, _PODS),
+    Plugin("DefaultStorageClass", default_storage_class.admit, _CREATE, _CLAIMS),
+    Plugin(
+        "StorageObjectInUseProtection", storage_protection.admit, _CREATE, _CLAIMS | {"persistentvolumes"}
+    ),
+    Plugin("PersistentVolumeClaimResize", None, _UPDATE, _CLAIMS, check=claim_resize.check),
     Plugin("RuntimeClass", runtime_class.admit, _CREATE, _PODS),
 )
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from podling.api.kinds import Kind
 
 from .addresses import Addresses
-from .strategy import Context, Strategy
-
-_PHASED = {"PersistentVolume": "Pending", "PersistentVolumeClaim": "Pending"}
+from .strategy import Strategy
 
 
 def make(kind: Kind, addresses: Addresses) -> Strategy:
@@ -16,9 +14,3 @@ def make(kind: Kind, addresses: Addresses) -> Strategy:
 
 class ReturnedStrategy(Strategy):
     returns_deleted = True
-
-    def prepare_create(self, body: object, context: Context) -> None:
-        super().prepare_create(body, context)
-        phase = _PHASED.get(self.kind.kind)
-        if phase:
-            body.status.phase = phase  # type: ignore[attr-defined]

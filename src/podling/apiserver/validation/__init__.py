@@ -36,6 +36,8 @@ _MODULES = {
     "core_v1:LimitRange": "limit_range",
     "core_v1:Namespace": "namespace",
     "core_v1:Node": "node",
+    "core_v1:PersistentVolume": "persistent_volume",
+    "core_v1:PersistentVolumeClaim": "persistent_volume_claim",
     "core_v1:Pod": "pod",
     "core_v1:ResourceQuota": "resource_quota",
     "core_v1:Secret": "secret",
@@ -47,6 +49,7 @@ _MODULES = {
     "rbac_v1:Role": "role",
     "rbac_v1:RoleBinding": "role_binding",
     "scheduling_v1:PriorityClass": "priority_class",
+    "storage_v1:StorageClass": "storage_class",
 }
 
 

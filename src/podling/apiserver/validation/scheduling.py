@@ -131,15 +131,19 @@ def affinity(given: core_v1.Affinity, path: Path) -> Iterator[FieldError]:
 def _node_affinity(given: core_v1.NodeAffinity, path: Path) -> Iterator[FieldError]:
     selector = given.required_during_scheduling_ignored_during_execution
     if selector is not None:
-        terms = path / "requiredDuringSchedulingIgnoredDuringExecution" / "nodeSelectorTerms"
-        if not selector.node_selector_terms:
-            yield field.required(terms, "must have at least one node selector term")
-        for index, term in enumerate(selector.node_selector_terms):
-            yield from _node_term(term, terms / index, check_values=True)
+        yield from node_selector(selector, path / "requiredDuringSchedulingIgnoredDuringExecution")
     preferred = path / "preferredDuringSchedulingIgnoredDuringExecution"
     for index, weighted in enumerate(given.preferred_during_scheduling_ignored_during_execution or ()):
         yield from _weight(weighted.weight, preferred / index)
         yield from _node_term(weighted.preference, preferred / index / "preference", check_values=False)
+
+
+def node_selector(selector: core_v1.NodeSelector, path: Path) -> Iterator[FieldError]:
+    terms = path / "nodeSelectorTerms"
+    if not selector.node_selector_terms:
+        yield field.required(terms, "must have at least one node selector term")
+    for index, term in enumerate(selector.node_selector_terms):
+        yield from _node_term(term, terms / index, check_values=True)
 
 
 def _weight(weight: int, path: Path) -> Iterator[FieldError]:

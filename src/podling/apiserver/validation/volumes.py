@@ -9,7 +9,7 @@ from podling.api import field, names, quantity
 from podling.api.field import FieldError, Path
 from podling.api.types import core_v1
 
-from . import environment
+from . import environment, persistent_volume_claim
 from .metadata import each
 from .resources import unreserved
 
@@ -79,7 +79,7 @@ def _empty_dir(source: core_v1.EmptyDirVolumeSource, path: Path) -> Iterator[Fie
         yield field.forbidden(path / "sizeLimit", "SizeLimit field must be a valid resource quantity")
 
 
-def _host_path(source: core_v1.HostPathVolumeSource, path: Path) -> Iterator[FieldError]:
+def host_path(source: core_v1.HostPathVolumeSource, path: Path) -> Iterator[FieldError]:
     if not source.path:
         yield field.required(path / "path")
         return
@@ -210,9 +210,9 @@ def _csi(source: core_v1.CSIVolumeSource, path: Path) -> Iterator[FieldError]:
 def _ephemeral(source: core_v1.EphemeralVolumeSource, path: Path) -> Iterator[FieldError]:
     if source.volume_claim_template is None:
         yield field.required(path / "volumeClaimTemplate")
-    elif not source.volume_claim_template.spec.access_modes:
-        where = path / "volumeClaimTemplate" / "spec" / "accessModes"
-        yield field.required(where, "at least 1 access mode is required")
+    else:
+        template = path / "volumeClaimTemplate"
+        yield from persistent_volume_claim.spec(source.volume_claim_template.spec, template / "spec")
 
 
 def _image(source: core_v1.ImageVolumeSource, path: Path) -> Iterator[FieldError]:
@@ -242,7 +242,7 @@ _CHECKS: dict[type, Callable[[Any, Path], Iterator[FieldError]]] = {
     core_v1.DownwardAPIVolumeSource: _downward,
     core_v1.EmptyDirVolumeSource: _empty_dir,
     core_v1.EphemeralVolumeSource: _ephemeral,
-    core_v1.HostPathVolumeSource: _host_path,
+    core_v1.HostPathVolumeSource: host_path,
     core_v1.ImageVolumeSource: _image,
     core_v1.NFSVolumeSource: _nfs,
     core_v1.PersistentVolumeClaimVolumeSource: _claim,
