@@ -47,6 +47,7 @@ from .probes.scripted import ScriptedProber
 from .probes.tcp import TcpProber
 from .references import References
 from .server.access import Authorize, administrators_only
+from .staticpods import Manifests
 from .tokens import Tokens
 from .volumes import places
 from .volumes.manager import VolumeManager
@@ -62,7 +63,10 @@ _RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf
 
 
 class Agent(Service):
-    """One node's agent.  It starts and closes the runtime; client, images and host are its caller's."""
+    """One node's agent.  It starts and closes the runtime; client, images and host are its caller's.
+
+    ``manifests`` says where its static Pods lie; None: it has none.
+    """
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Agent(Service):
         images: Images,
         clock: Clock,
         random: Random,
+        manifests: Manifests | None = None,
     ) -> None:
         super().__init__(f"agent-{config.node_name}")
         self.config = config
@@ -85,6 +90,7 @@ class Agent(Service):
         self._images = images
         self._clock = clock
         self._random = random
+        self._manifests = manifests
         self._kit: Kit | None = None
         self._pods: Pods | None = None
         self._node: NodeObject | None = None
@@ -155,7 +161,9 @@ class Agent(Service):
         itself.add_handler(Handler(on_update=lambda _, seen: node.learn(seen)))
         await self._informers.start()
         await self._informers.wait_synced()
-        self._pods = Pods(kit, mine, node_labels=node.labels)
+        self._pods = Pods(
+            kit, mine, node_labels=node.labels, node=lambda: node.node, manifests=self._manifests
+        )
         await self._pods.start()
         kit.tell_node(node.node, "Normal", "Starting", "Starting kubelet.")
         if kit.info.not_isolated:

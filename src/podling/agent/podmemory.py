@@ -31,6 +31,9 @@ class Memory:
     noted: dict[str, None] = field(default_factory=dict)
     hooked: dict[str, None] = field(default_factory=dict)
     """Containers whose end has been announced and whose preStop hook has been begun."""
+    static: bool = False
+    """It comes from a file of the node: the API has only a mirror of it, which is no reason to end it."""
+    mirror: core_v1.Pod | None = None
     verdict: Verdict | None = None
     ending_at: float | None = None
     volumes_ready: bool = False

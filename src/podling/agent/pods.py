@@ -1,6 +1,6 @@
 """All Pods of the node: one worker each, for as long as the Pod or anything of it is here.
 
-Told by the API which Pods there should be and by the runtime which there are: what runs and has no object any more is
+Told by the API and by files which Pods there should be and by the runtime which there are: what runs and has no object any more is
 taken down, what has an object and runs already is adopted as it is.
 """
 
@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from podling.aio.backoff import Backoff, Streak
 from podling.aio.tasks import Tasks
+from podling.api import codec
+from podling.api import pod as pods
 from podling.api.errors import ApiError
 from podling.api.types import core_v1, meta_v1
 from podling.client.errors import ConnectionFault
@@ -23,6 +25,7 @@ from . import admission
 from .kit import Kit
 from .podstate import Verdict
 from .podworker import PodWorker
+from .staticpods import Keeper, Manifests
 
 log = logging.getLogger(__name__)
 
@@ -30,25 +33,42 @@ _AGAIN = Backoff(first=1.0, cap=60.0, jitter=0.1, reset_after=300.0)
 
 
 class Pods:
-    """``informer`` has the Pods that are bound to this node."""
+    """``informer`` has the Pods that are bound to this node, ``node()`` is its object as last written; ``manifests`` says
+    where static Pods come from, None: from nowhere.
+    """
 
-    def __init__(self, kit: Kit, informer: Informer[core_v1.Pod], *, node_labels: dict[str, str]) -> None:
+    def __init__(
+        self,
+        kit: Kit,
+        informer: Informer[core_v1.Pod],
+        *,
+        node_labels: dict[str, str],
+        node: Callable[[], core_v1.Node | None],
+        manifests: Manifests | None = None,
+    ) -> None:
         self._kit = kit
         self._informer = informer
         self._node_labels = node_labels
         self._workers: dict[str, PodWorker] = {}
         self._in_doubt: set[str] = set()
         self._tasks = Tasks("pods")
+        self._static = Keeper(
+            kit, manifests, node=node, begin=self._begin_static, end=self._end, show=self._show
+        )
 
     async def start(self) -> None:
         """Adopt what runs, take down what should not, begin what is missing.  The informer must have synced."""
         self._informer.add_handler(
             Handler(on_add=self._added, on_update=self._updated, on_delete=self._deleted)
         )
+        static = self._static.load()
         for uid, sandbox in self._kit.observed.pods().items():
-            if uid not in self._workers:
+            if uid not in self._workers and uid not in static:
                 log.info("Pod %s/%s is no longer wanted here, ending it", sandbox.namespace, sandbox.name)
-                self._look_after(_forgotten(sandbox)).remove()
+                leftover = _forgotten(sandbox)
+                self._static.occupy(leftover)
+                self._look_after(leftover).remove()
+        self._static.start(self._tasks)
         await self._sweep()
 
     async def shut_down(self) -> None:
@@ -59,6 +79,7 @@ class Pods:
 
     async def close(self) -> None:
         """Stop looking after Pods; containers run on."""
+        self._static.stop()
         await self._tasks.close()
 
     def list(self) -> list[core_v1.Pod]:
@@ -89,6 +110,9 @@ class Pods:
         return self._workers.values()
 
     def _added(self, pod: core_v1.Pod) -> None:
+        if pods.is_mirror(pod):
+            self._static.mirrors.seen(pod)
+            return
         uid = pod.metadata.uid or ""
         if uid in self._workers or uid in self._in_doubt:
             return
@@ -120,6 +144,23 @@ class Pods:
             self._kit.tell(pod, "Warning", verdict.reason, verdict.message)
         self._look_after(pod, verdict=verdict)
 
+    def _begin_static(self, pod: core_v1.Pod) -> None:
+        mirror = self._static.mirrors.of(pod)
+        if mirror is not None and mirror.status is not None:
+            pod.status = codec.struct_clone(mirror.status)
+        verdict = self._admit(pod)
+        if verdict is not None:
+            self._kit.tell(pod, "Warning", verdict.reason, verdict.message)
+        self._look_after(pod, verdict=verdict, static=True).show_on(mirror)
+
+    def _end(self, uid: str) -> None:
+        if (worker := self._workers.get(uid)) is not None:
+            worker.remove()
+
+    def _show(self, uid: str, mirror: core_v1.Pod | None) -> None:
+        if (worker := self._workers.get(uid)) is not None:
+            worker.show_on(mirror)
+
     def _updated(self, _: core_v1.Pod, pod: core_v1.Pod) -> None:
         worker = self._workers.get(pod.metadata.uid or "")
         if worker is None:
@@ -128,8 +169,10 @@ class Pods:
             worker.update(pod)
 
     def _deleted(self, pod: core_v1.Pod) -> None:
-        if (worker := self._workers.get(pod.metadata.uid or "")) is not None:
-            worker.remove()
+        if pods.is_mirror(pod):
+            self._static.mirrors.gone(pod)
+        else:
+            self._end(pod.metadata.uid or "")
 
     def _admit(self, pod: core_v1.Pod) -> Verdict | None:
         """Judge a Pod that has not begun on this node; one that has is not turned away any more."""
@@ -146,9 +189,11 @@ class Pods:
             labels=self._node_labels,
         )
 
-    def _look_after(self, pod: core_v1.Pod, *, verdict: Verdict | None = None) -> PodWorker:
+    def _look_after(
+        self, pod: core_v1.Pod, *, verdict: Verdict | None = None, static: bool = False
+    ) -> PodWorker:
         uid = pod.metadata.uid or ""
-        worker = self._workers[uid] = PodWorker(self._kit, pod, verdict=verdict)
+        worker = self._workers[uid] = PodWorker(self._kit, pod, verdict=verdict, static=static)
         self._tasks.start(self._run(uid, worker), name=f"{pod.metadata.namespace}/{pod.metadata.name}")
         return worker
 
@@ -165,6 +210,7 @@ class Pods:
                 await asyncio.sleep(delay)
             worker = self._workers[uid] = worker.successor()
         del self._workers[uid]
+        self._static.ended(worker.memory.pod)
 
     async def _sweep(self) -> None:
         """Remove what former Pods left on the disk."""

@@ -33,8 +33,12 @@ QUICK = ("start/", "sandbox", "volumes", "image/")
 
 
 class PodWorker:
-    def __init__(self, kit: Kit, pod: core_v1.Pod, *, verdict: Verdict | None = None) -> None:
-        self.memory = Memory(pod, pod.status or core_v1.PodStatus(), verdict=verdict)
+    """``static``: the Pod comes from a file, and its status goes to the object that `show_on` names."""
+
+    def __init__(
+        self, kit: Kit, pod: core_v1.Pod, *, verdict: Verdict | None = None, static: bool = False
+    ) -> None:
+        self.memory = Memory(pod, pod.status or core_v1.PodStatus(), verdict=verdict, static=static)
         self.plan: Plan | None = None
         self._kit = kit
         self._wake = asyncio.Event()
@@ -44,9 +48,10 @@ class PodWorker:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tasks = Tasks(f"pod {self.memory.namespace}/{self.memory.name}")
         self._earlier = _earlier(pod)
+        self.memory.messages = _told_words(pod)
         self._upkeep = Upkeep(kit, self.memory, tasks=self._tasks)
         self.writer = StatusWriter(
-            pod,
+            None if static else pod,
             pods=kit.client.resource(core_v1.Pod),
             tasks=self._tasks,
             hold_seconds=kit.config.hold_seconds,
@@ -65,8 +70,13 @@ class PodWorker:
             self._upkeep.refresh()
         self.wake()
 
+    def show_on(self, mirror: core_v1.Pod | None) -> None:
+        """The object in the API that shows this static Pod; None while there is none."""
+        self.memory.mirror = mirror
+        self.writer.aim(mirror)
+
     def remove(self) -> None:
-        """The object is gone from the API."""
+        """The object is gone from the API, or a static Pod's file from the node."""
         self.memory.removed = True
         self.wake()
 
@@ -79,8 +89,10 @@ class PodWorker:
     def successor(self) -> PodWorker:
         """One that starts afresh from what this one was told."""
         memory = self.memory
-        made = PodWorker(self._kit, memory.pod, verdict=memory.verdict)
+        made = PodWorker(self._kit, memory.pod, verdict=memory.verdict, static=memory.static)
         made.memory.removed, made.memory.shutdown = memory.removed, memory.shutdown
+        if memory.static:
+            made.show_on(memory.mirror)
         return made
 
     async def run(self) -> None:
@@ -149,6 +161,7 @@ class PodWorker:
             busy=self._busy,
             verdict=memory.verdict,
             written=self.writer.is_told(memory.status),
+            static=memory.static,
             removed=memory.removed,
             deleted=memory.deleted,
             shutdown=memory.shutdown,
@@ -168,7 +181,7 @@ class PodWorker:
         for action in plan.actions:
             self._begin(action)
         self._kit.probes.sync(memory.pod, self._subjects(), ending=plan.ending)
-        if not memory.removed:
+        if not memory.removed or memory.static:
             self.writer.offer(plan.status, urgent=self._is_urgent(plan))
         if plan.ending and self._is_down():
             self._settled.set()
@@ -255,7 +268,24 @@ def _earlier(pod: core_v1.Pod) -> dict[str, Probed]:
     status = pod.status or core_v1.PodStatus()
     known = [*(status.container_statuses or []), *(status.init_container_statuses or [])]
     return {
-        one.container_id.partition("://")[2]: Probed(started=bool(one.started), ready=bool(one.ready))
+        _plain_id(one.container_id): Probed(started=bool(one.started), ready=bool(one.ready))
         for one in known
         if one.container_id and one.state is not None and one.state.running is not None
     }
+
+
+def _told_words(pod: core_v1.Pod) -> dict[str, str]:
+    """The last words that the Pod's status shows, by container id: their files may have gone with the Pod's folder."""
+    status = pod.status or core_v1.PodStatus()
+    known = [
+        *(status.container_statuses or []),
+        *(status.init_container_statuses or []),
+        *(status.ephemeral_container_statuses or []),
+    ]
+    ends = [state.terminated for one in known for state in (one.state, one.last_state) if state is not None]
+    return {_plain_id(end.container_id): end.message or "" for end in ends if end and end.container_id}
+
+
+def _plain_id(container_id: str) -> str:
+    """Of ``oci://ID``."""
+    return container_id.partition("://")[2]

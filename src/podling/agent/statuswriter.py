@@ -2,7 +2,7 @@
 
 A status that is offered while a write is under way waits for it and swallows what was offered in between.  One that shows only
 a passing step is held for a moment: a Pod that starts quickly is written once, as Running and Ready.  Each patch carries the UID,
-so that a namesake made meanwhile is never touched.
+so that a namesake made meanwhile is never touched.  A static Pod's status goes to its mirror, and waits while there is none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from podling.aio.backoff import Backoff
 from podling.aio.tasks import Tasks
 from podling.api.errors import ApiError, Conflict, Invalid, NotFound
-from podling.api.types import core_v1
+from podling.api.types import core_v1, meta_v1
 from podling.client.errors import ClientError
 from podling.client.resource import PatchType, Resource
 
@@ -28,30 +28,48 @@ _AGAIN = Backoff(first=0.1, cap=10.0)
 
 
 class StatusWriter:
-    """``on_written`` is called after each write; ``lost`` becomes true when the object is gone or another's."""
+    """``pod`` is the object to write to, None: none yet, see `aim`.  ``on_written`` is called after each write; ``lost``
+    becomes true when the object is gone or another's.
+    """
 
     def __init__(
         self,
-        pod: core_v1.Pod,
+        pod: core_v1.Pod | None,
         *,
         pods: Resource[core_v1.Pod],
         tasks: Tasks,
         hold_seconds: float,
         on_written: Callable[[], None],
     ) -> None:
-        meta = pod.metadata
         self.writes = 0
         self.lost = False
-        self._namespace, self._name, self._uid = meta.namespace or "", meta.name or "", meta.uid or ""
         self._pods = pods
         self._tasks = tasks
         self._hold_seconds = hold_seconds
         self._on_written = on_written
-        self._known = pod.status or core_v1.PodStatus()
-        self._known_version = _version(pod)
         self._wanted: core_v1.PodStatus | None = None
         self._urgent = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._set_target(pod)
+
+    def aim(self, pod: core_v1.Pod | None) -> None:
+        """From now on the status is told to this object, which may be the one of before; None: to none."""
+        if pod is not None and not self.lost and pod.metadata.uid == self._uid:
+            self.learn(pod)
+            return
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self._set_target(pod)
+        if self._wanted is not None:
+            self.offer(self._wanted, urgent=True)
+
+    def _set_target(self, pod: core_v1.Pod | None) -> None:
+        meta = pod.metadata if pod is not None else meta_v1.ObjectMeta()
+        self.lost = pod is None
+        self._namespace, self._name, self._uid = meta.namespace or "", meta.name or "", meta.uid or ""
+        self._known = (pod.status if pod is not None else None) or core_v1.PodStatus()
+        self._known_version = _version(pod) if pod is not None else 0
 
     def learn(self, pod: core_v1.Pod) -> None:
         """The API has this now, perhaps by somebody else's hand: what differs from ours is written again."""
@@ -70,8 +88,8 @@ class StatusWriter:
             self._task = self._tasks.start(self._write_all(), name=f"status {self._namespace}/{self._name}")
 
     def is_told(self, status: core_v1.PodStatus) -> bool:
-        """Whether the API shows ``status`` as far as it is ours."""
-        return self._task is None and not difference(self._known, status)
+        """Whether the API shows ``status`` as far as it is ours, or there is nothing to show it on."""
+        return not self._uid or (self._task is None and not difference(self._known, status))
 
     async def wait_idle(self) -> None:
         """Wait until everything offered so far has been written, or cannot be."""
@@ -96,8 +114,9 @@ class StatusWriter:
                     if self._wanted is status:
                         break
         finally:
-            self._task = None
-            self._urgent.clear()
+            if self._task is asyncio.current_task():  # else this one was cancelled for another object's sake
+                self._task = None
+                self._urgent.clear()
         self._on_written()
 
     async def _hold(self) -> None:

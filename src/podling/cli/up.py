@@ -46,6 +46,13 @@ NodeCpus = Annotated[int | None, typer.Option(help="CPUs that each node has; 0 =
 NodeMemory = Annotated[
     str | None, typer.Option(help="Memory that each node has, like 2Gi [all of the machine's].")
 ]
+Manifests = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder of static Pods, which every node runs [none].",
+        callback=lambda given: str(Path(given).absolute()) if given else given,
+    ),
+]
 Grace = Annotated[str | None, typer.Option(help="Silence after which a node counts as lost [50s].")]
 NotReady = Annotated[
     int | None, typer.Option(help="Seconds that Pods stay on a node that is not ready [300].")
@@ -79,6 +86,7 @@ def command(
     nodes: Nodes = None,
     node_cpus: NodeCpus = None,
     node_memory: NodeMemory = None,
+    pod_manifest_path: Manifests = None,
     node_monitor_grace_period: Grace = None,
     default_not_ready_toleration_seconds: NotReady = None,
     default_unreachable_toleration_seconds: Unreachable = None,

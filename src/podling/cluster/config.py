@@ -53,6 +53,7 @@ class ClusterConfig:
     controllers    which controllers run, as `kube-controller-manager --controllers` takes it: all but `-these`.
     node_cpus      CPUs that each node has; 0 = all of the machine's.
     node_memory    memory that each node has, as a quantity (`2Gi`); "" = all of the machine's.
+    pod_manifest_path  folder of static Pods, an absolute path; each node runs them all.  "" = none, as the kubelet's flag.
     runtime_config which alpha and beta versions are served too, as `kube-apiserver --runtime-config` takes it.
     event_ttl      how long Events are kept after their last write, as Go writes durations; upstream's default.
 
@@ -80,6 +81,7 @@ class ClusterConfig:
     nodes: int = 1
     node_cpus: int = 0
     node_memory: str = ""
+    pod_manifest_path: str = ""
     controllers: str = "*"
     runtime_config: str = ""
     event_ttl: str = "1h"
@@ -142,6 +144,10 @@ class ClusterConfig:
         _check_duration("--event-ttl", self.event_ttl, least=1)
         _check_duration("--node-monitor-grace-period", self.node_monitor_grace_period, least=2)
         _check_duration("--request-timeout", self.request_timeout, least=1)
+        if self.pod_manifest_path and not Path(self.pod_manifest_path).is_absolute():
+            raise BadConfig(
+                f"cannot use --pod-manifest-path {self.pod_manifest_path!r}: it must be an absolute path"
+            )
         self._validate_counts()
         pods = _network("--cluster-cidr", self.cluster_cidr, longest=24)
         services = _network("--service-cidr", self.service_cidr, longest=28)

@@ -18,7 +18,7 @@ from podling.apiserver.config import TlsFiles
 from podling.apiserver.tls import server_context
 from podling.client import Client
 
-from . import caps
+from . import caps, manifests
 from .config import ClusterConfig
 from .layout import Layout
 from .machine import NodeParts
@@ -52,6 +52,7 @@ class Node:
             images=parts.images,
             clock=SystemClock(),
             random=random.Random(),
+            manifests=manifests.of(config),
         )
 
     async def start(self) -> None:

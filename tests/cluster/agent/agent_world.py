@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from podling.agent.agent import Agent
 from podling.agent.config import AgentConfig
+from podling.agent.staticpods import Manifests
 from podling.aio.clock import LoopClock
 from podling.api import errors
 from podling.api.types import core_v1, meta_v1
@@ -30,6 +31,7 @@ from podling.apiserver.request import UserInfo
 from podling.apiserver.server import ApiServer
 from podling.client import Client
 from podling.cluster.inprocess import InProcessTransport
+from podling.cluster.manifests import complete
 from podling.network.host import Host
 from podling.runtime.interface import SandboxConfig
 from podling.runtime.simulated import Pull, SimulatedImages, SimulatedRuntime, World
@@ -77,12 +79,15 @@ def signing_key() -> bytes:
 class AgentWorld:
     """Machine, API server and agent; the agent can be stopped, crashed and started again."""
 
-    def __init__(self, folder: Path, *, pulls: dict[str, Pull] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, pulls: dict[str, Pull] | None = None, manifests: Path | None = None
+    ) -> None:
         self.folder = folder
         self.clock = LoopClock(EPOCH)
         self.machine = World(clock=self.clock, random=random.Random(1))
         self.network = Addresses()
         self.images = SimulatedImages(pulls)
+        self.manifests = Manifests(manifests, complete) if manifests is not None else None
         self.requests: list[tuple[str, str]] = []
         self._stack = AsyncExitStack()
         self.agent: Agent | None = None
@@ -123,6 +128,7 @@ class AgentWorld:
             images=self.images,
             clock=self.clock,
             random=random.Random(3),
+            manifests=self.manifests,
         )
         await self.agent.start()
         return self.agent

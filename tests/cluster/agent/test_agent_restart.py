@@ -43,6 +43,24 @@ async def test_container_that_ended_meanwhile_is_restarted(tmp_path: Path):
 
 
 @virtual
+async def test_finished_pod_keeps_its_last_words_though_their_file_has_gone(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        notes = {f"{SIMULATED}/lasts": "5", f"{SIMULATED}/exit-codes": "1"}
+        await world.create("once", annotations=notes, restartPolicy="Never")
+        await world.until_ready("once")
+        (life,) = world.machine.lives.values()
+        mount = next(m for m in life.config.mounts if m.container_path == "/dev/termination-log")
+        Path(mount.host_path).write_text("so long")
+        await world.until("once", phase("Failed"))
+        await world.agent.pods.find("default", "once").wait_idle()
+        assert not Path(mount.host_path).exists()
+        await world.agent.stop()
+        await world.start_agent()
+        await world.agent.pods.find("default", "once").wait_idle()
+        assert container(await world.get("once")).state.terminated.message == "so long"
+
+
+@virtual
 async def test_pod_deleted_meanwhile_is_taken_down(tmp_path: Path):
     async with AgentWorld(tmp_path) as world:
         await world.create("web")

@@ -26,6 +26,7 @@ from podling.cluster.routes import routed
         ({"event_ttl": "an hour"}, "--event-ttl 'an hour': cannot read 'an hour' as a duration"),
         ({"event_ttl": "10ms"}, "--event-ttl 10ms: it must be a second or more"),
         ({"cluster_cidr": "10.42.0.1/16"}, "--cluster-cidr '10.42.0.1/16': 10.42.0.1/16 has host bits set"),
+        ({"pod_manifest_path": "here"}, "--pod-manifest-path 'here': it must be an absolute path"),
         ({"cluster_cidr": "8.8.0.0/16"}, "must be a private range"),
         ({"cluster_cidr": "10.42.0.0/28"}, "prefix must be between /8 and /24"),
         ({"service_cidr": "10.42.7.0/24"}, "overlaps --cluster-cidr 10.42.0.0/16"),

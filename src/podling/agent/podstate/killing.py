@@ -34,7 +34,7 @@ def grace_of(view: View, probe: core_v1.Probe | None = None) -> int:
 
 def ending_grace(view: View) -> int:
     """Seconds that the whole Pod has to end: what the deletion says goes over what the spec says."""
-    if view.removed:
+    if view.removed and not view.static:
         return FORGOTTEN_GRACE
     if view.verdict is not None and view.verdict.grace is not None:
         return view.verdict.grace

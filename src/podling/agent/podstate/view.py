@@ -70,7 +70,8 @@ class View:
     failures    what went wrong at the latest try: by container name, and "sandbox".
     busy        operations under way, by their key.
     written     ``status`` has reached the API.
-    removed     the object is gone from the API.
+    static      the Pod comes from a file of the node: no object of the API bears on it.
+    removed     the object is gone from the API, or the file from the node.
     deleted     its deletion has been asked for by us; finalizers may keep it for a while.
     shutdown    the agent stops and takes its Pods down with it; their objects stay.
     ending_at   when the Pod began to end; None before.
@@ -91,6 +92,7 @@ class View:
     busy: Mapping[str, Action] = field(default_factory=dict)
     verdict: Verdict | None = None
     written: bool = False
+    static: bool = False
     removed: bool = False
     deleted: bool = False
     shutdown: bool = False
