@@ -19,12 +19,12 @@ from .users import Identity
 
 Json = dict[str, Any]
 
-_MASKED = (
+MASKED_PATHS = (
     "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
     "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",
     "/sys/firmware",
 )  # fmt: skip
-_READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DEFAULT_DEVICES = (
     ("c", 1, 3), ("c", 1, 5), ("c", 1, 7), ("c", 1, 8), ("c", 1, 9), ("c", 5, 0), ("c", 5, 1), ("c", 5, 2), ("c", 136, None),
@@ -52,6 +52,7 @@ class BindMount:
     readonly: bool = False
     recursive_readonly: bool = False
     propagation: MountPropagation = MountPropagation.PRIVATE
+    noexec: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +178,9 @@ def _mount(target: str, kind: str, source: str, *options: str) -> Json:
 
 
 def _bind(mount: BindMount) -> Json:
+    noexec = ["noexec"] if mount.noexec else []
     access = "rro" if mount.recursive_readonly else "ro" if mount.readonly else "rw"
-    return _mount(mount.target, "bind", mount.source, "rbind", mount.propagation.value, access)
+    return _mount(mount.target, "bind", mount.source, "rbind", mount.propagation.value, access, *noexec)
 
 
 def _linux(plan: Plan) -> Json:
@@ -190,7 +192,7 @@ def _linux(plan: Plan) -> Json:
         "resources": _resources(plan),
     }
     if not security.privileged and security.proc_mount != "Unmasked":
-        linux["maskedPaths"], linux["readonlyPaths"] = list(_MASKED), list(_READ_ONLY)
+        linux["maskedPaths"], linux["readonlyPaths"] = list(MASKED_PATHS), list(READ_ONLY_PATHS)
     if plan.seccomp is not None:
         linux["seccomp"] = plan.seccomp
     if plan.config.security.selinux_options:
