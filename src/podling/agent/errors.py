@@ -3,11 +3,16 @@
 AgentFault
 ├── ConfigFault      a container's spec cannot be turned into a container now (status reason CreateContainerConfigError)
 ├── VolumeFault      a volume cannot be set up; ``event`` is the reason of the Event (FailedMount)
+├── VolumeFaults     some volumes of a Pod cannot be set up
 ├── ProbeFault       a probe could not be carried out at all (its result does not count)
 └── NotRunning       a request names a Pod or container that is not here or not in a state to serve it
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+FAILED_MOUNT = "FailedMount"
 
 
 class AgentFault(Exception):
@@ -21,9 +26,17 @@ class ConfigFault(AgentFault):
 class VolumeFault(AgentFault):
     """A volume cannot be set up."""
 
-    def __init__(self, message: str, *, event: str = "FailedMount") -> None:
+    def __init__(self, message: str, *, event: str = FAILED_MOUNT) -> None:
         super().__init__(message)
         self.event = event
+
+
+class VolumeFaults(AgentFault):
+    """Some volumes of a Pod cannot be set up; ``faults`` by the volume's name."""
+
+    def __init__(self, faults: Mapping[str, VolumeFault]) -> None:
+        super().__init__("; ".join(str(fault) for fault in faults.values()))
+        self.faults = faults
 
 
 class ProbeFault(AgentFault):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from .paths import Paths
 from .podspec import names
 from .podspec.container import message_path
 from .volumes import subpath
+
+log = logging.getLogger(__name__)
 
 HOSTS = "/etc/hosts"
 _PROPAGATION = {
@@ -42,12 +45,47 @@ def of_container(
             )
         part = wanted.sub_path or ""
         if wanted.sub_path_expr:
-            part = _expand(wanted.sub_path_expr, environment)
+            part = expand(wanted.sub_path_expr, environment)
         if part:
             target = paths.subpaths(pod.metadata.uid or "") / container.name / str(index)
-            source = subpath.bind(source, part, target)
-        made.append(_mount(wanted, source))
+            source = _part(
+                source, part, target, f'volumeMount "{wanted.name}" of container "{container.name}"'
+            )
+        made.append(_mount(wanted, source, recursive=is_recursive(wanted, supported=True)))
     return tuple(made)
+
+
+def _part(volume: Path, part: str, target: Path, of: str) -> Path:
+    """What is told to users says nothing of the node's files."""
+    subpath.check(part)
+    try:
+        subpath.make(volume, part)
+    except FileExistsError as error:
+        log.warning("cannot create %s of %s: %s", part, of, error)
+        raise ConfigFault(f"failed to create subPath directory for {of}") from error
+    except OSError as error:
+        log.warning("cannot look for %s of %s: %s", part, of, error)
+        raise ConfigFault(f"failed to prepare subPath for {of}") from error
+    try:
+        return subpath.bind(volume, part, target)
+    except OSError as error:
+        log.warning("cannot bind %s of %s: %s", part, of, error)
+        raise ConfigFault(f"failed to prepare subPath for {of}") from error
+
+
+def is_recursive(mount: core_v1.VolumeMount, *, supported: bool) -> bool:
+    """Whether what is mounted inside is to be read-only too.  Raises ``ConfigFault`` if it must and cannot."""
+    wanted = mount.recursive_read_only or "Disabled"
+    if wanted == "Disabled":
+        return False
+    asked = f'volume "{mount.name}" requested recursive read-only mode, but it is not'
+    if not mount.read_only:
+        raise ConfigFault(f"{asked} read-only")
+    if (mount.mount_propagation or "None") != "None":
+        raise ConfigFault(f'{asked} compatible with propagation "{mount.mount_propagation}"')
+    if wanted == "Enabled" and not supported:
+        raise ConfigFault(f"{asked} supported by the runtime")
+    return supported
 
 
 def hosts_file(
@@ -81,13 +119,12 @@ def message_file(
     return Mount(container_path=message_path(container), host_path=str(path)), path
 
 
-def _mount(wanted: core_v1.VolumeMount, source: Path) -> Mount:
-    readonly = bool(wanted.read_only)
+def _mount(wanted: core_v1.VolumeMount, source: Path, *, recursive: bool) -> Mount:
     return Mount(
         container_path=_absolute(wanted.mount_path),
         host_path=str(source),
-        readonly=readonly,
-        recursive_readonly=readonly and wanted.recursive_read_only in ("Enabled", "IfPossible"),
+        readonly=bool(wanted.read_only),
+        recursive_readonly=recursive,
         propagation=_PROPAGATION.get(wanted.mount_propagation or "", MountPropagation.PRIVATE),
     )
 
@@ -96,11 +133,9 @@ def _absolute(path: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
-def _expand(text: str, environment: Mapping[str, str]) -> str:
-    """``subPathExpr``: unlike in commands, a variable that is not there is an error."""
-    for name in _REFERENCE.findall(text):
-        if name not in environment:
-            raise ConfigFault(
-                f'failed to expand subPath for volumeMount "{text}": missing value for "{name}"'
-            )
+def expand(text: str, environment: Mapping[str, str]) -> str:
+    """``subPathExpr``: unlike in commands, a variable that is missing or empty is an error.  Raises ``ConfigFault``."""
+    unset = {name for name in _REFERENCE.findall(text.replace("$$", "")) if not environment.get(name)}
+    if unset:
+        raise ConfigFault(f"missing value for {', '.join(sorted(unset))}")
     return expansion.expand(text, environment)

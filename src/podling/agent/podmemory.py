@@ -38,6 +38,7 @@ class Memory:
     ending_at: float | None = None
     volumes_ready: bool = False
     volumes_retry_at: float = 0.0
+    volumes_wanted_at: float | None = None
     removed: bool = False
     deleted: bool = False
     shutdown: bool = False

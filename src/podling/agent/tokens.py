@@ -35,6 +35,7 @@ class _Key(NamedTuple):
 class _Held:
     token: str
     renew_at: float
+    ends_at: float
 
 
 class Tokens:
@@ -54,9 +55,11 @@ class Tokens:
         try:
             self._held[key] = made = await self._request(pod, key)
         except (ApiError, ClientError) as error:
-            if held is not None:  # not over yet: the old one serves until the next try
-                return held.token
-            raise VolumeFault(f"failed to fetch token: {error}") from error
+            if held is None:
+                raise VolumeFault(f"failed to fetch token: {error}") from error
+            if self._clock.now() >= held.ends_at:
+                raise VolumeFault(f"token expired and refresh failed: {error}") from error
+            return held.token  # serves until the next try
         return made.token
 
     def renew_at(self, uid: str) -> float | None:
@@ -87,4 +90,4 @@ class Tokens:
             raise VolumeFault("failed to fetch token: the server sent none")
         now = self._clock.now()
         ends = times.parse(status.expiration_timestamp) if status.expiration_timestamp else now + key.seconds
-        return _Held(status.token, now + min((ends - now) * RENEW_AT, MAX_AGE_SECONDS))
+        return _Held(status.token, now + min((ends - now) * RENEW_AT, MAX_AGE_SECONDS), ends)

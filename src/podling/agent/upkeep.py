@@ -7,7 +7,7 @@ import asyncio
 from podling.aio.backoff import Backoff, Streak
 from podling.aio.tasks import Tasks
 
-from .errors import VolumeFault
+from .errors import VolumeFaults
 from .kit import Kit
 from .podmemory import Memory
 
@@ -57,8 +57,9 @@ class Upkeep:
                 await self._kit.volumes.refresh(self._memory.pod)
             self._streak.reset()
             delay = self._due()
-        except VolumeFault as fault:
-            self._kit.tell(self._memory.pod, "Warning", fault.event, str(fault))
+        except VolumeFaults as failed:
+            for fault in failed.faults.values():
+                self._kit.tell(self._memory.pod, "Warning", fault.event, str(fault))
             delay = self._streak.fail(asyncio.get_running_loop().time())
         finally:
             self._task = None

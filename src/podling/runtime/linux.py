@@ -44,6 +44,7 @@ IN_CREATE: Final = 0x100
 _IN_NONBLOCK: Final = 0x800
 _IN_CLOEXEC: Final = 0x80000
 
+_RESOLVE_BENEATH: Final = 0x08
 _RESOLVE_IN_ROOT: Final = 0x10
 _SYS_OPENAT2: Final = 437
 _SYS_PIDFD_GETFD: Final = 438
@@ -76,6 +77,14 @@ def is_mount_point(path: str) -> bool:
         return any(_unescaped(line.split(" ")[4]) == wanted for line in file)
 
 
+def mounts_below(path: str) -> list[str]:
+    """Everything mounted inside ``path`` and on it, what was mounted last first: an order in which it can be unmounted."""
+    prefix = os.path.realpath(path)
+    with open("/proc/thread-self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        points = [_unescaped(line.split(" ")[4]) for line in file]
+    return [point for point in reversed(points) if point == prefix or point.startswith(f"{prefix}/")]
+
+
 def _unescaped(field: str) -> str:
     """The kernel writes blanks and backslashes of paths as octal numbers."""
     for number in ("040", "011", "012", "134"):
@@ -106,7 +115,15 @@ class _OpenHow(ctypes.Structure):
 
 def open_in_root(root: str, path: str, flags: int, mode: int = 0) -> int:
     """Open ``path`` as a process chrooted into ``root`` would: no link or ``..`` leads outside (openat2)."""
-    how = _OpenHow(flags | os.O_CLOEXEC, mode, _RESOLVE_IN_ROOT)
+    return _open_resolved(root, path, _OpenHow(flags | os.O_CLOEXEC, mode, _RESOLVE_IN_ROOT))
+
+
+def open_beneath(root: str, path: str, flags: int) -> int:
+    """Open ``path`` below ``root``; EXDEV where a link or ``..`` leads outside, as every absolute link does (openat2)."""
+    return _open_resolved(root, path, _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_BENEATH))
+
+
+def _open_resolved(root: str, path: str, how: _OpenHow) -> int:
     root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         relative = path.lstrip("/") or "."

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from podling.agent.errors import VolumeFault
+from podling.agent.errors import FAILED_MOUNT, VolumeFaults
 from podling.agent.kit import Kit
 from podling.agent.podmemory import MOUNT, Memory
 from podling.agent.podstate import MountVolumes, UnmountVolumes
 
+PATIENCE_SECONDS = 123.0
+"""After this long without all volumes the Pod as a whole is told to wait (kubelet's podAttachAndMountTimeout)."""
+
 
 async def mount(kit: Kit, memory: Memory, _: MountVolumes) -> None:
+    now = kit.clock.now()
+    if memory.volumes_wanted_at is None:
+        memory.volumes_wanted_at = now
     try:
         await kit.volumes.mount(memory.pod)
-    except VolumeFault as fault:
+    except VolumeFaults as failed:
         memory.volumes_retry_at = memory.fail("volumes", MOUNT, kit.clock.now())
-        kit.tell(memory.pod, "Warning", fault.event, str(fault))
+        for fault in failed.faults.values():
+            kit.tell(memory.pod, "Warning", fault.event, str(fault))
+        if now - memory.volumes_wanted_at >= PATIENCE_SECONDS:
+            memory.volumes_wanted_at = now
+            missing = f"unmounted volumes=[{' '.join(failed.faults)}], unattached volumes=[]"
+            why = f"{missing}, failed to process volumes=[]: context deadline exceeded"
+            kit.tell(memory.pod, "Warning", FAILED_MOUNT, f"Unable to attach or mount volumes: {why}")
     else:
         memory.succeed("volumes")
         memory.volumes_ready = True

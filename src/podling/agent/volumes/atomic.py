@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from podling.agent.errors import VolumeFault
@@ -23,27 +24,41 @@ DATA = "..data"
 _NEXT = "..data_tmp"
 
 
-def write(path: Path, files: Payload) -> bool:
-    """Make ``path`` hold exactly ``files``; False if it does so already.  Blocks briefly."""
+def write(path: Path, files: Payload, give: Callable[[Path], None]) -> bool:
+    """Make ``path`` hold exactly ``files``; False if it does so already.  Blocks briefly.
+
+    ``give`` hands everything below a path to its readers; it is called before the new files come into view.
+    What a writer that was killed left half made is taken away.
+    """
     check_paths(files)
     path.mkdir(mode=0o755, parents=True, exist_ok=True)
     current = _current(path)
-    if current is not None and _holds(current, files):
-        _link_names(path, files)
-        return False
+    changed = current is None or not _holds(current, files)
+    if changed:
+        current = _make(path, files, give)
+    _link_names(path, files)
+    _tidy(path, current)
+    return changed
+
+
+def _make(path: Path, files: Payload, give: Callable[[Path], None]) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="..", dir=path))
     folder.chmod(0o755)
     try:
         for name, file in files.items():
             _write_file(folder, name, file)
+        give(path)
         _point(path, folder.name)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    _link_names(path, files)
-    if current is not None:
-        shutil.rmtree(current)
-    return True
+    return folder
+
+
+def _tidy(path: Path, current: Path | None) -> None:
+    for entry in path.iterdir():
+        if entry.name.startswith("..") and entry.is_dir() and not entry.is_symlink() and entry != current:
+            shutil.rmtree(entry)
 
 
 def _current(path: Path) -> Path | None:

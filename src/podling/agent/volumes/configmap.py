@@ -8,7 +8,7 @@ from pathlib import Path
 from podling.agent.errors import VolumeFault
 from podling.api.types import core_v1
 
-from . import atomic, ownership, payload
+from . import atomic, payload
 from .context import Context, Plugin
 
 
@@ -30,8 +30,7 @@ async def _set_up(ctx: Context) -> Path:
     source = ctx.volume.config_map or core_v1.ConfigMapVolumeSource()
     projection = core_v1.ConfigMapProjection(name=source.name, items=source.items, optional=source.optional)
     found = await files(ctx, projection, source.default_mode)
-    if atomic.write(ctx.path, found):
-        ownership.give(ctx.path, ctx.pod, readonly=True)
+    atomic.write(ctx.path, found, ctx.give_files)
     return ctx.path
 
 

@@ -10,6 +10,8 @@ from typing import Protocol
 from podling.agent.podspec.fields import Facts
 from podling.api.types import core_v1
 
+from . import ownership
+
 
 class Objects(Protocol):
     """Objects of the Pod's namespace that volumes are filled from; None where there is no such object."""
@@ -40,6 +42,10 @@ class Context:
     @property
     def namespace(self) -> str:
         return self.pod.metadata.namespace or ""
+
+    def give_files(self, path: Path) -> None:
+        """Let the Pod read the files below ``path`` that were written for it."""
+        ownership.give_files(path, self.pod)
 
 
 @dataclass(frozen=True, slots=True)

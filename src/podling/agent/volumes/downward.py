@@ -9,7 +9,7 @@ from podling.agent.errors import ConfigFault, VolumeFault
 from podling.agent.podspec import fields
 from podling.api.types import core_v1
 
-from . import atomic, ownership
+from . import atomic
 from .context import Context, Plugin
 from .payload import DEFAULT_MODE, File, Payload
 
@@ -36,8 +36,7 @@ def _text(ctx: Context, item: core_v1.DownwardAPIVolumeFile) -> str:
 
 async def _set_up(ctx: Context) -> Path:
     source = ctx.volume.downward_api or core_v1.DownwardAPIVolumeSource()
-    if atomic.write(ctx.path, files(ctx, source.items or [], source.default_mode)):
-        ownership.give(ctx.path, ctx.pod, readonly=True)
+    atomic.write(ctx.path, files(ctx, source.items or [], source.default_mode), ctx.give_files)
     return ctx.path
 
 

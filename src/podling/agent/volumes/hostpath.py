@@ -1,4 +1,7 @@
-"""``hostPath``: a file or folder of the node itself, checked or made as its type says."""
+"""``hostPath``: a file or folder of the node itself, checked or made as its type says.
+
+(Source: concepts/storage/volumes, "hostPath volume types"; kubelet `pkg/volume/hostpath`.)
+"""
 
 from __future__ import annotations
 
@@ -11,40 +14,59 @@ from podling.api.types import core_v1
 
 from .context import Context, Plugin
 
-_CHECKS: dict[str, tuple[Callable[[int], bool], str]] = {
-    "Directory": (stat.S_ISDIR, "a directory"),
-    "DirectoryOrCreate": (stat.S_ISDIR, "a directory"),
-    "File": (stat.S_ISREG, "a file"),
-    "FileOrCreate": (stat.S_ISREG, "a file"),
-    "Socket": (stat.S_ISSOCK, "a socket file"),
-    "CharDevice": (stat.S_ISCHR, "a character device"),
-    "BlockDevice": (stat.S_ISBLK, "a block device"),
+_KINDS: tuple[tuple[str, Callable[[int], bool], str], ...] = (
+    ("Directory", stat.S_ISDIR, "directory"),
+    ("File", stat.S_ISREG, "file"),
+    ("Socket", stat.S_ISSOCK, "socket file"),
+    ("CharDevice", stat.S_ISCHR, "character device"),
+    ("BlockDevice", stat.S_ISBLK, "block device"),
+)
+"""A type, what tells it, and what messages call it."""
+_MAKERS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "DirectoryOrCreate": ("Directory", lambda path: path.mkdir(mode=0o755, parents=True)),
+    "FileOrCreate": ("File", lambda path: path.touch(mode=0o644)),
 }
+"""Types of which something is made where nothing is, and what it must be where something is."""
 
 
 async def _set_up(ctx: Context) -> Path:
     source = ctx.volume.host_path or core_v1.HostPathVolumeSource()
-    path, kind = Path(source.path), source.type or ""
-    if kind in _CHECKS:
-        _check(path, kind)
-    elif not path.exists():
-        path.mkdir(mode=0o755, parents=True)  # the type "" promises nothing; runtimes make a folder of it
+    path, wanted = Path(source.path), source.type or ""
+    if ".." in path.parts:
+        raise VolumeFault(f"invalid HostPath `{path}`: must not contain '..'")
+    check(path, wanted)
     return path
 
 
-def _check(path: Path, kind: str) -> None:
-    try:
-        if kind == "DirectoryOrCreate":
-            path.mkdir(mode=0o755, parents=True, exist_ok=True)
-        elif kind == "FileOrCreate" and not path.exists():
-            path.touch(mode=0o644)
-        mode = path.stat().st_mode
-    except FileExistsError:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise VolumeFault(f"hostPath type check failed: {path} is not {_CHECKS[kind][1]}") from error
-    if not _CHECKS[kind][0](mode):
-        raise VolumeFault(f"hostPath type check failed: {path} is not {_CHECKS[kind][1]}")
+def check(path: Path, wanted: str) -> None:
+    """See that ``path`` is what the type says, "" being any; make it where the type allows.  Raises ``VolumeFault``, OSError."""
+    present = path.exists()
+    if not wanted:
+        if not present:
+            path.mkdir(mode=0o755, parents=True)  # promises nothing; runtimes make a folder of it
+        return
+    if wanted in _MAKERS:
+        wanted, make = _MAKERS[wanted]
+        if not present:
+            make(path)
+            return
+    if not present:
+        raise VolumeFault(f"hostPath {path} doesn't exist")
+    _check_kind(path, wanted)
+
+
+def _check_kind(path: Path, wanted: str) -> None:
+    mode = path.stat().st_mode
+    is_wanted, called = next((test, called) for name, test, called in _KINDS if name == wanted)
+    if is_wanted(mode):
+        return
+    found = next((name for name, test, _ in _KINDS if test(mode)), "")
+    if not found:
+        why = "only recognise file, directory, socket, block device and character device"
+        raise VolumeFault(
+            f"hostPath type check failed, {path} is not a {called}, unable to determine its type: {why}"
+        )
+    raise VolumeFault(f"hostPath type check failed: {path} is not a {called}, it's a {found}")
 
 
 PLUGIN = Plugin("kubernetes.io~host-path", "host_path", _set_up)

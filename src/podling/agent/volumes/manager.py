@@ -6,20 +6,18 @@ Everything about a Pod's volumes can be told from its spec and the files, so a n
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from podling.agent.errors import AgentFault, VolumeFault
+from podling.agent.errors import FAILED_MOUNT, AgentFault, VolumeFault, VolumeFaults
 from podling.agent.paths import Paths
 from podling.agent.podspec.fields import Facts
 from podling.agent.references import References
 from podling.agent.tokens import Tokens
 from podling.api.types import core_v1
-from podling.runtime import linux
 
-from . import subpath
+from . import removal
 from .context import Context
 from .table import plugin_for
 
@@ -58,21 +56,34 @@ class VolumeManager:
         self._mounted: dict[str, Mounted] = {}
 
     async def mount(self, pod: core_v1.Pod) -> Mounted:
-        """Set up all volumes of the Pod that are not yet.  Raises ``VolumeFault`` naming the first that cannot be."""
+        """Set up all volumes of the Pod that are not yet, side by side.  Raises ``VolumeFaults`` of those that cannot be."""
         uid = pod.metadata.uid or ""
         mounted = self._mounted.setdefault(uid, {})
         self._paths.pod(uid).mkdir(mode=0o750, parents=True, exist_ok=True)
-        for volume in _volumes(pod):
-            if volume.name not in mounted:
-                mounted[volume.name] = await self._set_up(pod, volume)
+        await self._set_up_all(pod, [volume for volume in _volumes(pod) if volume.name not in mounted])
         return mounted
 
     async def refresh(self, pod: core_v1.Pod) -> None:
-        """Bring volumes that follow objects, fields or time up to date.  Raises ``VolumeFault``."""
+        """Bring volumes that follow objects, fields or time up to date.  Raises ``VolumeFaults``."""
         mounted = self._mounted.get(pod.metadata.uid or "", {})
-        for volume in _volumes(pod):
-            if volume.name in mounted and plugin_for(volume).live:
-                await self._set_up(pod, volume)
+        live = [v for v in _volumes(pod) if v.name in mounted and plugin_for(v).live]
+        await self._set_up_all(pod, live)
+
+    async def _set_up_all(self, pod: core_v1.Pod, volumes: Sequence[core_v1.Volume]) -> None:
+        mounted = self._mounted[pod.metadata.uid or ""]
+        faults = {}
+
+        async def one(volume: core_v1.Volume) -> None:
+            try:
+                mounted[volume.name] = await self._set_up(pod, volume)
+            except VolumeFault as fault:
+                faults[volume.name] = fault
+
+        async with asyncio.TaskGroup() as group:
+            for volume in volumes:
+                group.create_task(one(volume), name=f"set up volume {volume.name}")
+        if faults:
+            raise VolumeFaults(faults)
 
     def of(self, uid: str) -> Mounted:
         return self._mounted.get(uid, {})
@@ -102,23 +113,26 @@ class VolumeManager:
                     pod=pod, volume=volume, path=path, memory=memory, facts=self._facts(), objects=objects
                 )
             )
-        except (AgentFault, OSError) as error:
-            raise VolumeFault(f'MountVolume.SetUp failed for volume "{volume.name}" : {error}') from error
+        except AgentFault as fault:
+            event = fault.event if isinstance(fault, VolumeFault) else FAILED_MOUNT
+            raise VolumeFault(_failed(volume, str(fault)), event=event) from fault
+        except OSError as error:
+            raise VolumeFault(_failed(volume, _words(error))) from error
 
     def _remove(self, uid: str) -> None:
-        folder = self._paths.pod(uid)
-        subpath.release(self._paths.subpaths(uid))
-        for plugin in _listed(self._paths.volumes(uid)):
-            for volume in _listed(plugin):
-                linux.unmount(str(volume))
-        for place in (folder, self._paths.memory / uid):
-            if place.exists():
-                shutil.rmtree(place)
+        for place in (self._paths.pod(uid), self._paths.memory / uid):
+            removal.remove(place)
 
 
 def _volumes(pod: core_v1.Pod) -> list[core_v1.Volume]:
     return (pod.spec.volumes if pod.spec else None) or []
 
 
-def _listed(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
+def _failed(volume: core_v1.Volume, why: str) -> str:
+    return f'MountVolume.SetUp failed for volume "{volume.name}" : {why}'
+
+
+def _words(error: OSError) -> str:
+    """As Go puts it: the file, then why."""
+    why = (error.strerror or str(error)).lower()
+    return f"{error.filename}: {why}" if error.filename else why

@@ -20,8 +20,7 @@ async def _set_up(ctx: Context) -> Path:
     found: Payload = {}
     for part in source.sources or []:
         found |= await _files(ctx, part, source.default_mode)
-    if atomic.write(ctx.memory, found):
-        ownership.give(ctx.memory, ctx.pod, readonly=True)
+    atomic.write(ctx.memory, found, ctx.give_files)
     return ctx.memory
 
 

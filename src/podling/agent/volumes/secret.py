@@ -8,7 +8,7 @@ from pathlib import Path
 from podling.agent.errors import VolumeFault
 from podling.api.types import core_v1
 
-from . import atomic, ownership, payload
+from . import atomic, payload
 from .context import Context, Plugin
 
 
@@ -31,8 +31,7 @@ async def _set_up(ctx: Context) -> Path:
         name=source.secret_name, items=source.items, optional=source.optional
     )
     found = await files(ctx, projection, source.default_mode)
-    if atomic.write(ctx.memory, found):
-        ownership.give(ctx.memory, ctx.pod, readonly=True)
+    atomic.write(ctx.memory, found, ctx.give_files)
     return ctx.memory
 
 

@@ -1,13 +1,15 @@
 """A part of a volume, safe from what containers may have put there.
 
-The part is opened as if the volume were the root of everything (openat2 with RESOLVE_IN_ROOT: no link or ``..`` leads outside)
-and what was opened, not its name, is bound to a path that containers cannot reach; the runtime mounts that.
+The part is opened so that no link and no ``..`` leads out of the volume (openat2 with RESOLVE_BENEATH: an absolute link leads out
+by itself), and what was opened, not its name, is bound to a path that containers cannot reach; the runtime mounts that.  Whatever a container
+puts in the place of a folder meanwhile, what is mounted is what was looked at.
+
+Where mounting is not permitted a file is linked instead: it stays what it is when the volume's files are replaced, as a mount would.
 (Source: concepts/storage/volumes, "Using subPath"; kubernetes `pkg/volume/util/subpath`.)
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
@@ -16,80 +18,86 @@ from pathlib import Path
 from podling.agent.errors import ConfigFault
 from podling.runtime import linux
 
+from . import removal
+
 
 def check(part: str) -> None:
     """Refuse what is no relative path without ``..``.  Raises ``ConfigFault``."""
     if part.startswith("/"):
-        raise ConfigFault(f"subPath: must be a relative path: {part}")
+        raise ConfigFault(f"error SubPath `{part}` must not be an absolute path")
     if ".." in part.split("/"):
-        raise ConfigFault(f"subPath: must not contain '..': {part}")
-    if "`" in part:
-        raise ConfigFault(f"subPath: must not contain backticks: {part}")
+        raise ConfigFault(f"unable to provision SubPath `{part}`: must not contain '..'")
+
+
+def make(volume: Path, part: str) -> None:
+    """Make ``part`` as a folder of the volume, with the volume's own mode, where nothing is.  Raises OSError."""
+    done = ""
+    for name in part.split("/"):
+        if name in ("", "."):
+            continue
+        parent, done = done, f"{done}/{name}" if done else name
+        try:
+            os.close(linux.open_beneath(str(volume), done, os.O_PATH))
+        except FileNotFoundError:
+            _make_folder(volume, parent or ".", name)
 
 
 def bind(volume: Path, part: str, target: Path) -> Path:
-    """Make ``part`` of ``volume`` appear at ``target``; a folder is made where nothing is.  Returns the path to mount."""
-    check(part)
-    try:
-        fd = _open(volume, part)
-    except OSError as error:
-        raise ConfigFault(f'failed to prepare subPath for volumeMount "{part}": {error.strerror}') from error
+    """Make ``part`` of ``volume`` appear at ``target``.  Returns the path to mount.  Raises OSError."""
+    fd = linux.open_beneath(str(volume), part, os.O_PATH)
     try:
         return _bind_fd(fd, target)
     finally:
         os.close(fd)
 
 
-def release(folder: Path) -> None:
-    """Unmount and remove every bind made below ``folder``."""
-    if not folder.is_dir():
-        return
-    for parent, folders, files in os.walk(folder, topdown=False):
-        for name in [*folders, *files]:
-            path = Path(parent, name)
-            linux.unmount(str(path))
-            path.rmdir() if path.is_dir() else path.unlink()
-    folder.rmdir()
-
-
-def _open(volume: Path, part: str) -> int:
-    """The part itself, made as a folder with the volume's mode where it does not exist."""
-    done = ""
-    for name in [name for name in part.split("/") if name not in ("", ".")]:
-        done = f"{done}/{name}" if done else name
-        try:
-            fd = linux.open_in_root(str(volume), done, os.O_PATH)
-        except FileNotFoundError:
-            _make(volume, done)
-        else:
-            os.close(fd)
-    return linux.open_in_root(str(volume), done or ".", os.O_PATH)
-
-
-def _make(volume: Path, part: str) -> None:
-    parent, _, name = part.rpartition("/")
-    mode = stat.S_IMODE(volume.stat().st_mode) & 0o777
-    fd = linux.open_in_root(str(volume), parent or ".", os.O_RDONLY | os.O_DIRECTORY)
+def _make_folder(volume: Path, parent: str, name: str) -> None:
+    mode = stat.S_IMODE(volume.stat().st_mode)
+    fd = linux.open_beneath(str(volume), parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.mkdir(name, mode, dir_fd=fd)
-        os.chmod(name, mode, dir_fd=fd)
+        made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        try:
+            os.fchmod(made, mode)
+        finally:
+            os.close(made)
     finally:
         os.close(fd)
 
 
 def _bind_fd(fd: int, target: Path) -> Path:
+    """Whatever an earlier attempt left at ``target`` gives way."""
+    held = f"/proc/self/fd/{fd}"
+    is_folder = stat.S_ISDIR(os.fstat(fd).st_mode)
     target.parent.mkdir(parents=True, exist_ok=True)
-    linux.unmount(str(target))
-    with contextlib.suppress(FileExistsError):
-        if stat.S_ISDIR(os.fstat(fd).st_mode):
-            target.mkdir()
-        else:
-            target.touch()
-    source = f"/proc/self/fd/{fd}"
+    _clear(target)
+    target.mkdir() if is_folder else target.touch()
     try:
-        linux.mount(source, str(target), "", linux.MS_BIND | linux.MS_REC)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EACCES):
-            raise ConfigFault(f"cannot bind {os.readlink(source)}: {error.strerror}") from error
-        return Path(os.readlink(source))  # no privilege to mount: then containers have none either
+        linux.mount(held, str(target), "", linux.MS_BIND | linux.MS_REC)
+    except PermissionError:
+        _clear(target)
+        return _link(fd, target, is_folder=is_folder)
     return target
+
+
+def _link(fd: int, target: Path, *, is_folder: bool) -> Path:
+    """No privilege to mount: then containers have none either, and cannot be led astray by more than they may do anyhow."""
+    held = f"/proc/self/fd/{fd}"
+    if not is_folder:
+        try:
+            os.link(held, target, src_dir_fd=fd, follow_symlinks=True)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EACCES):
+                raise
+        else:
+            return target
+    return Path(os.readlink(held))
+
+
+def _clear(target: Path) -> None:
+    while linux.unmount(str(target)):
+        pass
+    if target.is_dir() and not target.is_symlink():
+        removal.remove(target)
+    else:
+        target.unlink(missing_ok=True)
