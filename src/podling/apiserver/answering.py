@@ -28,7 +28,13 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Stalled(ConnectionResetError):
-    """A client takes nothing of what it asked for, and is cut off."""
+    """A client takes nothing of what it asked for, and is to be cut off."""
+
+
+def cut_off(wire: web.BaseRequest) -> None:
+    """End a connection without waiting for its client to take what is written."""
+    if wire.transport is not None:
+        wire.transport.abort()
 
 
 async def answer(wire: web.BaseRequest, response: Response) -> web.StreamResponse:
@@ -78,7 +84,11 @@ class _Whole(web.StreamResponse):
         return True
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
-        await _write(request, self._whole)
+        try:
+            await _write(request, self._whole)
+        except Stalled:  # many small answers, none of them read
+            cut_off(request)
+            raise
         return request.writer
 
     async def write_eof(self, data: bytes = b"") -> None:
@@ -144,14 +154,13 @@ def _transport(wire: web.BaseRequest) -> asyncio.Transport:
 
 
 async def _sent(wire: web.BaseRequest, transport: asyncio.Transport) -> None:
-    """Wait until what has piled up is sent; a client that takes nothing of it is cut off."""
+    """Wait until what has piled up is sent.  Raises ``Stalled`` where the client takes nothing of it."""
     while (unsent := transport.get_write_buffer_size()) > WHOLE:
         try:
             async with asyncio.timeout(STALL_SECONDS):
                 return await wire.writer.drain()
         except TimeoutError as error:
             if transport.get_write_buffer_size() >= unsent:
-                transport.abort()
                 raise Stalled(f"the client took nothing for {STALL_SECONDS:.0f} s") from error
 
 

@@ -197,6 +197,7 @@ class Listener:
                 return await answering.answer(wire, response)
             except answering.Stalled:
                 self._front.metrics.aborted(request)
+                answering.cut_off(wire)
                 raise
 
     async def _read_body(self, wire: web.BaseRequest, request: Request, hold: Hold) -> bytes:
