@@ -32,6 +32,7 @@ from . import machine
 from .config import AgentConfig
 from .hooks import Hooks
 from .imagepull.puller import ImagePuller
+from .imagepull.records import PullRecords
 from .kit import Kit, NodeFacts
 from .logs.rotate import LogRotation, RunningLog
 from .node.registration import NodeObject
@@ -152,6 +153,7 @@ class Agent(Service):
         self._runtime_started = True
         await self._recorder.start()
         kit = self._kit = self._assemble()
+        await kit.images.open()
         await kit.observed.start()
         node = self._node
         assert node is not None
@@ -236,7 +238,13 @@ class Agent(Service):
             runtime=self.runtime,
             info=info,
             observed=Observed(self.runtime, resync_seconds=config.resync_seconds, on_change=self._changed),
-            images=ImagePuller(self._images, tasks=self.tasks, on_pulled=self._node.changed),
+            images=ImagePuller(
+                self._images,
+                records=PullRecords(config.image_records or paths.image_records),
+                at_once=config.parallel_pulls,
+                tasks=self.tasks,
+                on_pulled=self._node.changed,
+            ),
             volumes=VolumeManager(paths, references=references, tokens=tokens, facts=facts.of_pod),
             references=references,
             tokens=tokens,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from podling.api import expansion
 from podling.api.types import core_v1
-from podling.runtime.interface import Mount, MountPropagation
+from podling.runtime.interface import Image, Mount, MountPropagation
 
 from .errors import ConfigFault
 from .paths import Paths
@@ -32,10 +32,14 @@ def of_container(
     container: core_v1.Container,
     *,
     volumes: Mapping[str, Path],
+    images: Mapping[str, Image],
     environment: Mapping[str, str],
     paths: Paths,
 ) -> tuple[Mount, ...]:
-    """The volume mounts, with parts of volumes bound where the runtime can reach them.  Raises ``ConfigFault``."""
+    """The volume mounts, with parts of volumes bound where the runtime can reach them.  Raises ``ConfigFault``.
+
+    ``images``: what is mounted of image volumes, which the runtime does by itself.
+    """
     made = []
     for index, wanted in enumerate(container.volume_mounts or []):
         source = volumes.get(wanted.name)
@@ -46,6 +50,9 @@ def of_container(
         part = wanted.sub_path or ""
         if wanted.sub_path_expr:
             part = expand(wanted.sub_path_expr, environment)
+        if wanted.name in images:
+            made.append(_image_mount(wanted, images[wanted.name], part))
+            continue
         if part:
             target = paths.subpaths(pod.metadata.uid or "") / container.name / str(index)
             source = _part(
@@ -127,6 +134,13 @@ def _mount(wanted: core_v1.VolumeMount, source: Path, *, recursive: bool) -> Mou
         recursive_readonly=recursive,
         propagation=_PROPAGATION.get(wanted.mount_propagation or "", MountPropagation.PRIVATE),
     )
+
+
+def _image_mount(wanted: core_v1.VolumeMount, image: Image, part: str) -> Mount:
+    if part:
+        subpath.check(part)
+    path = _absolute(wanted.mount_path)
+    return Mount(container_path=path, readonly=True, image=image.id, image_sub_path=part)
 
 
 def _absolute(path: str) -> str:

@@ -7,6 +7,7 @@ pods/<uid>/volumes/<plugin>/<name>     what is mounted into containers
            etc-hosts                   the managed hosts file
 log/pods/<namespace>_<name>_<uid>/<container>/<attempt>.log
 seccomp/                               profiles that Pods name by ``Localhost``
+image_manager/                         who may use which image, unless nodes share that
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class Paths:
     @property
     def seccomp(self) -> Path:
         return self.root / "seccomp-profiles"
+
+    @property
+    def image_records(self) -> Path:
+        return self.root / "image_manager"
 
     def pod(self, uid: str) -> Path:
         return self.pods / uid

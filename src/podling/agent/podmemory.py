@@ -21,12 +21,16 @@ CONFIG_SECONDS = 10.0
 
 @dataclass(slots=True)
 class Memory:
-    """``failures`` by container name, and "sandbox"; ``images`` found for containers about to start."""
+    """``failures`` by container name, and "sandbox"; ``images`` found for containers about to start.
+
+    ``volume_images``: what image volumes show, by the volume's name.
+    """
 
     pod: core_v1.Pod
     status: core_v1.PodStatus
     failures: dict[str, Failure] = field(default_factory=dict)
     images: dict[str, Image] = field(default_factory=dict)
+    volume_images: dict[str, Image] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
     noted: dict[str, None] = field(default_factory=dict)
     hooked: dict[str, None] = field(default_factory=dict)

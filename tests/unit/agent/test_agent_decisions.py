@@ -173,7 +173,7 @@ class TestCredentials:
         found = credentials.matching(
             [secret({"r.io": {"username": "u"}, "r.io/team": {"auth": auth}})], "r.io/team/a"
         )
-        assert [(one.username, one.password) for one in found] == [("me", "pa:ss"), ("u", "")]
+        assert [(one.credentials.username, one.credentials.password) for one in found] == [("me", "pa:ss"), ("u", "")]
 
     def test_damaged_secrets_hold_nothing(self):
         broken = core_v1.Secret(type="kubernetes.io/dockerconfigjson", data={".dockerconfigjson": "!!"})

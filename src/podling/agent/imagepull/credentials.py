@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import fnmatch
+import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -22,16 +24,47 @@ _FIELDS = {
 }
 
 
-def matching(secrets: Iterable[core_v1.Secret], repository: str) -> list[Credentials]:
+class SecretKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The Secret that credentials come from, and a hash of the credentials themselves."""
+
+    uid: str
+    namespace: str
+    name: str
+    hash: str
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        return self.uid, self.namespace, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Credentials of a Pod, and where they are from."""
+
+    credentials: Credentials
+    secret: SecretKey
+
+
+def matching(secrets: Iterable[core_v1.Secret], repository: str) -> list[Known]:
     """What the secrets hold for ``repository`` (``registry/path``), the most specific first."""
-    found: list[tuple[str, Credentials]] = []
+    found: list[tuple[str, Known]] = []
     for secret in secrets:
         for server, entry in _entries(secret).items():
             pattern = _pattern(server)
             if _covers(pattern, repository) and (made := _credentials(entry)) is not None:
-                found.append((pattern, made))
+                found.append((pattern, Known(made, _key(secret, made))))
     found.sort(key=lambda item: -len(item[0]))
-    return [credentials for _, credentials in found]
+    return [known for _, known in found]
+
+
+def _key(secret: core_v1.Secret, credentials: Credentials) -> SecretKey:
+    meta = secret.metadata
+    return SecretKey(
+        uid=meta.uid or "",
+        namespace=meta.namespace or "",
+        name=meta.name or "",
+        hash=hashlib.sha256(msgspec.json.encode(credentials)).hexdigest(),
+    )
 
 
 def _entries(secret: core_v1.Secret) -> Mapping[str, Any]:

@@ -1,15 +1,17 @@
-"""Having a container's image ready."""
+"""Having the images ready that a container needs: its own, and those that it mounts as volumes."""
 
 from __future__ import annotations
 
 from podling.agent.imagepull import credentials, puller
+from podling.agent.imagepull.puller import Want
 from podling.agent.kit import Kit
 from podling.agent.podmemory import PULL, Memory
 from podling.agent.podstate import Failure, PrepareImage
+from podling.agent.volumes import image as image_volume
 from podling.api.errors import ApiError
 from podling.api.types import core_v1
 from podling.client.errors import ClientError
-from podling.runtime.interface import Credentials, ImageFault, RuntimeFault
+from podling.runtime.interface import ImageFault, RuntimeFault
 
 
 async def prepare(kit: Kit, memory: Memory, action: PrepareImage) -> None:
@@ -21,14 +23,24 @@ async def prepare(kit: Kit, memory: Memory, action: PrepareImage) -> None:
     def tell(type: str, reason: str, message: str) -> None:
         kit.tell(pod, type, reason, message, container=name)
 
+    def tell_of_pod(type: str, reason: str, message: str) -> None:
+        kit.tell(pod, type, reason, message)
+
+    wanted = ""
     try:
-        known = await _credentials(kit, memory, container)
-        image = await kit.images.prepare(container, credentials=known, tell=tell)
+        secrets = await _secrets(kit, memory)
+        for volume, source in image_volume.mounted_by(pod, container):
+            wanted = source.reference or ""
+            want = _want(wanted, source.pull_policy, secrets)
+            memory.volume_images[volume] = await kit.images.prepare(want, tell=tell_of_pod)
+        wanted = container.image or ""
+        want = _want(wanted, container.image_pull_policy, secrets)
+        image = await kit.images.prepare(want, tell=tell)
     except RuntimeFault as fault:
         now = kit.clock.now()
         reason = fault.reason if isinstance(fault, ImageFault) else "ImageInspectError"
         retry_at = memory.fail(name, PULL, now)
-        memory.failures[name] = Failure(reason, str(fault), at=now, retry_at=retry_at)
+        memory.failures[name] = Failure(reason, str(fault), at=now, retry_at=retry_at, image=wanted)
         tell("Warning", "Failed", f"Error: {reason}")
         return
     if memory.failures.get(name) is not None:
@@ -36,8 +48,13 @@ async def prepare(kit: Kit, memory: Memory, action: PrepareImage) -> None:
     memory.images[name] = image
 
 
-async def _credentials(kit: Kit, memory: Memory, container: core_v1.Container) -> list[Credentials]:
-    """What the Pod's pull secrets hold for the image; a secret that is missing is told and left out, as upstream does."""
+def _want(name: str, policy: str | None, secrets: list[core_v1.Secret]) -> Want:
+    known = credentials.matching(secrets, puller.repository(name))
+    return Want(name=name, policy=policy or puller.default_policy(name), known=known)
+
+
+async def _secrets(kit: Kit, memory: Memory) -> list[core_v1.Secret]:
+    """The Pod's pull secrets; one that is missing is told and left out, as upstream does."""
     wanted = (memory.pod.spec.image_pull_secrets if memory.pod.spec else None) or []
     secrets = []
     for reference in wanted:
@@ -50,4 +67,4 @@ async def _credentials(kit: Kit, memory: Memory, container: core_v1.Container) -
         except (ApiError, ClientError):
             message = f"Unable to retrieve some image pull secrets ({reference.name}); attempting to pull the image may not succeed."
             kit.tell(memory.pod, "Warning", "FailedToRetrieveImagePullSecret", message)
-    return credentials.matching(secrets, puller.repository(container.image or ""))
+    return secrets

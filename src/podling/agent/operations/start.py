@@ -105,7 +105,12 @@ async def _config(
     security.verify_non_root(pod, container, image.user)
     variables = await _environment(kit, memory, container)
     volume_mounts = mounts.of_container(
-        pod, container, volumes=kit.volumes.of(memory.uid), environment=variables, paths=kit.paths
+        pod,
+        container,
+        volumes=kit.volumes.of(memory.uid),
+        images=memory.volume_images,
+        environment=variables,
+        paths=kit.paths,
     )
     hosts = mounts.hosts_file(
         pod,

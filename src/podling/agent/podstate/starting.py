@@ -93,7 +93,7 @@ def _show_failure(draft: Draft, container: core_v1.Container, failure: Failure) 
         if failure.reason in PULL_FAILURES:
             draft.wait_until(shown_until)
         return
-    message = f'Back-off pulling image "{container.image}"'
+    message = f'Back-off pulling image "{failure.image or container.image}"'
     draft.waiting[container.name] = Waiting(
         "ImagePullBackOff", f"{message}: {failure.reason}: {failure.message}"
     )

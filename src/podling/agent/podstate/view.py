@@ -26,7 +26,7 @@ class Probed:
 class Failure:
     """Why the next step towards a running container cannot be taken: what its status shows while waiting.
 
-    ``at`` and ``retry_at`` in seconds since the epoch.
+    ``at`` and ``retry_at`` in seconds since the epoch; ``image`` is what could not be had, if it was an image.
     """
 
     reason: str
@@ -34,6 +34,7 @@ class Failure:
     _: KW_ONLY
     at: float
     retry_at: float
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

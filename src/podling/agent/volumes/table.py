@@ -5,7 +5,7 @@ from __future__ import annotations
 from podling.agent.errors import VolumeFault
 from podling.api.types import core_v1
 
-from . import configmap, downward, emptydir, hostpath, projected, secret
+from . import configmap, downward, emptydir, hostpath, image, projected, secret
 from .context import Plugin
 
 PLUGINS: tuple[Plugin, ...] = (
@@ -13,6 +13,7 @@ PLUGINS: tuple[Plugin, ...] = (
     downward.PLUGIN,
     emptydir.PLUGIN,
     hostpath.PLUGIN,
+    image.PLUGIN,
     projected.PLUGIN,
     secret.PLUGIN,
 )

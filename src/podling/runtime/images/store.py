@@ -24,7 +24,6 @@ from .records import ImageRecord
 from .reference import InvalidReference, Reference, as_id, parse
 from .skopeo import Skopeo
 
-_PULLS_AT_ONCE = 3
 _SKOPEO = Skopeo()
 
 
@@ -42,7 +41,6 @@ class ImageStore:
         self._skopeo = skopeo
         self._busybox = busybox
         self._making = asyncio.Lock()
-        self._pulling = asyncio.Semaphore(_PULLS_AT_ONCE)
         self._names: dict[str, asyncio.Lock] = {}
 
     def __repr__(self) -> str:
@@ -68,7 +66,7 @@ class ImageStore:
         known = await self._find(reference)
         if known is not None and known.builtin and not from_registry:
             return self._image(known)
-        async with self._one_at_a_time(str(name)), self._pulling:
+        async with self._one_at_a_time(str(name)):
             try:
                 return self._image(await self._skopeo.pull(self.content, name, credentials))
             except ImageFault as fault:

@@ -133,7 +133,9 @@ class MountPropagation(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """A bind mount of ``host_path`` on ``container_path``; both absolute.  ``image`` mounts an image instead."""
+    """A bind mount of ``host_path`` on ``container_path``; both absolute.  ``image`` mounts an image instead,
+    by its id: read-only, and nothing on it can be executed (``image_sub_path``: a part of it).
+    """
 
     container_path: str
     host_path: str = ""

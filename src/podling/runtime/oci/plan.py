@@ -151,7 +151,12 @@ def _mounts(context: Context, config: ContainerConfig, folder: Path) -> Iterator
         if mount.propagation is not MountPropagation.PRIVATE:
             _check_shared(source, mount.propagation)
         yield BindMount(
-            source, mount.container_path, mount.readonly, mount.recursive_readonly, mount.propagation
+            source,
+            mount.container_path,
+            mount.readonly or bool(mount.image),
+            mount.recursive_readonly,
+            mount.propagation,
+            noexec=bool(mount.image),
         )
 
 
