@@ -27,12 +27,16 @@ from .volumes.manager import VolumeManager
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """What Pods can see of their node: addresses, what is allocatable, bytes of memory, the host's resolver file."""
+    """What Pods can see of their node: addresses, what is allocatable, bytes of memory, the host's resolver file.
+
+    ``is_machine``: it is the whole machine and its only node, so that what the machine uses is what it uses.
+    """
 
     host_ips: tuple[str, ...]
     allocatable: dict[str, str]
     memory: int
     resolv_conf: str
+    is_machine: bool = False
 
     def of_pod(self, pod_ips: Sequence[str] = ()) -> Facts:
         return Facts(pod_ips=pod_ips, host_ips=self.host_ips, allocatable=self.allocatable)

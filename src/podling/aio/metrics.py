@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -54,7 +54,14 @@ class Histogram:
         return merged
 
 
-Sample = tuple[tuple[str, ...], float | Histogram]
+class At(NamedTuple):
+    """A value that is not of now: when it was read, in milliseconds since the epoch."""
+
+    value: float
+    milliseconds: int
+
+
+Sample = tuple[tuple[str, ...], float | Histogram | At]
 
 
 def text(family: Family, samples: Iterable[Sample]) -> Iterator[str]:
@@ -71,9 +78,7 @@ def text(family: Family, samples: Iterable[Sample]) -> Iterator[str]:
             yield from _histogram(family, labels, value)
         else:
             yield (
-                f"{family.name}{{{labels}}} {number(value)}\n"
-                if labels
-                else f"{family.name} {number(value)}\n"
+                f"{family.name}{{{labels}}} {_told(value)}\n" if labels else f"{family.name} {_told(value)}\n"
             )
 
 
@@ -84,6 +89,10 @@ def _histogram(family: Family, labels: str, histogram: Histogram) -> Iterator[st
         yield f'{family.name}_bucket{{{first}le="{bound}"}} {seen}\n'
     told = f"{{{labels}}}" if labels else ""
     yield f"{family.name}_sum{told} {number(histogram.total)}\n{family.name}_count{told} {seen}\n"
+
+
+def _told(value: float | At) -> str:
+    return f"{number(value.value)} {value.milliseconds}" if isinstance(value, At) else number(value)
 
 
 def number(value: float) -> str:

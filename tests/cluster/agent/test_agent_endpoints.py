@@ -125,15 +125,59 @@ async def test_exec_needs_a_known_protocol_and_a_command(tmp_path: Path):
         assert (await text(session, "/exec/default/none/main?command=true"))[0] == 404
 
 
-async def test_statistics_and_metrics(tmp_path: Path):
+async def test_a_summary_of_what_is_used(tmp_path: Path):
     async with serving(tmp_path) as (world, session):
-        await world.create("web")
+        await world.create("web", annotations={f"{SIMULATED}/cpu": "0.5"})
         await world.until_ready("web")
+        await text(session, "/stats/summary")
         async with session.get("/stats/summary") as answer:
             told = await answer.json()
         (pod,) = told["pods"]
         assert pod["podRef"]["name"] == "web"
         assert pod["containers"][0]["memory"]["workingSetBytes"] == 1 << 20
-        _, metrics = await text(session, "/metrics")
-        assert "kubelet_running_pods 1\n" in metrics
-        assert 'kubelet_running_containers{container_state="running"} 1\n' in metrics
+        assert pod["containers"][0]["cpu"]["usageNanoCores"] == pytest.approx(500_000_000, rel=0.01)
+        assert told["node"]["cpu"]["usageCoreNanoSeconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/metrics", "kubelet_running_pods 1"),
+        ("/metrics", 'kubelet_running_containers{container_state="running"} 1'),
+        ("/metrics", 'kubelet_node_name{node="node-1"} 1'),
+        ("/metrics", 'kubelet_desired_pods{static=""} 1'),
+        (
+            "/metrics",
+            'kubelet_http_requests_total{long_running="false",method="GET",path="metrics",server_type="readwrite"} 1',
+        ),
+        ("/metrics/cadvisor", "# TYPE container_cpu_usage_seconds_total counter"),
+        ("/metrics/resource", "resource_scrape_error 0"),
+        (
+            "/metrics/probes",
+            'prober_probe_total{container="main",namespace="default",pod="web",pod_uid="UID",probe_type="Readiness",'
+            'result="successful"} 1',
+        ),
+    ],
+)
+async def test_metrics(tmp_path: Path, path: str, line: str):
+    async with serving(tmp_path) as (world, session):
+        probe = {"httpGet": {"port": 80}, "periodSeconds": 600}
+        pod = await world.create("web", {"name": "main", "image": "busybox:1", "readinessProbe": probe})
+        await world.until_ready("web")
+        async with session.get(path) as answer:
+            assert answer.content_type == "text/plain"
+            assert line.replace("UID", pod.metadata.uid or "") in (await answer.text()).splitlines()
+
+
+async def test_settings_and_what_the_runtime_runs(tmp_path: Path):
+    async with serving(tmp_path) as (world, session):
+        await world.create("web")
+        await world.until_ready("web")
+        async with session.get("/configz") as answer:
+            settings = (await answer.json())["kubeletconfig"]
+        assert settings["kind"] == "KubeletConfiguration"
+        assert settings["maxPods"] == 110
+        async with session.get("/runningpods/") as answer:
+            (pod,) = (await answer.json())["items"]
+        assert pod["metadata"]["name"] == "web"
+        assert pod["spec"]["containers"][0]["name"] == "main"

@@ -7,7 +7,7 @@ from podling.agent.kit import Kit
 from podling.agent.pods import Pods
 from podling.agent.podworker import PodWorker
 from podling.api import pod as pods_api
-from podling.api.types import core_v1
+from podling.api.types import core_v1, meta_v1
 from podling.runtime.interface import Container, ContainerState
 
 BAD_REQUEST = 400
@@ -45,6 +45,24 @@ def logged(kit: Kit, pods: Pods, namespace: str, name: str, container: str, *, p
     if not begun:
         raise NotRunning(_waiting(found, container), code=BAD_REQUEST)
     return begun[0]
+
+
+def running_pods(kit: Kit) -> list[core_v1.Pod]:
+    """What the runtime says: each Pod with a sandbox, and the containers of it that run."""
+    return [
+        core_v1.Pod(
+            metadata=meta_v1.ObjectMeta(name=sandbox.name, namespace=sandbox.namespace, uid=uid),
+            spec=core_v1.PodSpec(
+                containers=[
+                    core_v1.Container(name=one.name, image=one.image)
+                    for one in kit.observed.containers(uid)
+                    if one.state is ContainerState.RUNNING
+                ]
+            ),
+            status=core_v1.PodStatus(),
+        )
+        for uid, sandbox in kit.observed.pods().items()
+    ]
 
 
 def _known(found: PodWorker, container: str) -> core_v1.Container:

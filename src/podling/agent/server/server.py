@@ -6,8 +6,9 @@ import asyncio
 import logging
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -16,10 +17,13 @@ from aiohttp import web
 from podling.agent.errors import NotRunning
 from podling.agent.kit import Kit
 from podling.agent.pods import Pods
+from podling.aio import metrics
 from podling.api.types import core_v1
 
-from . import logs, portforward, stats, streaming
+from . import cadvisor, configz, containers, logs, own, portforward, resource, streaming, summary
 from .access import Authorize, Peer, peer_of
+from .meter import Meter
+from .reading import Reading
 
 log = logging.getLogger(__name__)
 
@@ -30,33 +34,77 @@ _QUIET.disabled = True
 Serve = Callable[[Kit, Pods, web.BaseRequest, list[str]], Awaitable[web.StreamResponse]]
 
 
+JSON = "application/json"
+
+
 async def _healthy(kit: Kit, pods: Pods, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
     return web.Response(text="ok")
 
 
 async def _pods(kit: Kit, pods: Pods, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
-    body = msgspec.json.encode(core_v1.PodList(items=pods.list()))
-    return web.Response(body=body, content_type="application/json")
+    return _json(core_v1.PodList(items=pods.list()))
+
+
+async def _running(kit: Kit, pods: Pods, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    """Pods as the runtime knows them, with the containers that run."""
+    return _json(core_v1.PodList(items=containers.running_pods(kit)))
+
+
+async def _settings(kit: Kit, pods: Pods, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    return _json(configz.render(kit.config))
+
+
+async def _probes(kit: Kit, pods: Pods, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    if parts != ["probes"]:
+        raise NotRunning("404: Page Not Found")
+    return _text(own.probes(kit))
+
+
+def _json(body: Any) -> web.Response:
+    return web.Response(body=msgspec.json.encode(body), content_type=JSON)
+
+
+def _text(text: str) -> web.Response:
+    return web.Response(body=text.encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 class Route(NamedTuple):
-    """A first path segment, the number of segments after it, and who serves it."""
+    """A first path segment, the number of segments after it, and who serves it; ``long``: it may last as long as the client likes."""
 
     name: str
     parts: int
     serve: Serve
+    long: bool = False
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("attach", 3, streaming.attach),
-    Route("containerLogs", 3, logs.serve),
-    Route("exec", 3, streaming.execute),
+    Route("attach", 3, streaming.attach, long=True),
+    Route("configz", 0, _settings),
+    Route("containerLogs", 3, logs.serve, long=True),
+    Route("exec", 3, streaming.execute, long=True),
     Route("healthz", 0, _healthy),
-    Route("metrics", 0, stats.metrics),
+    Route("metrics", 1, _probes),
     Route("pods", 0, _pods),
-    Route("portForward", 2, portforward.serve),
-    Route("stats", 1, stats.summary),
+    Route("portForward", 2, portforward.serve, long=True),
+    Route("runningpods", 0, _running),
 )
+
+
+class Measure(NamedTuple):
+    """A way to write down a reading; ``disk``: it tells of files, too."""
+
+    write: Callable[[KubeletServer, Reading], web.Response]
+    disk: bool = False
+
+
+MEASURES: dict[str, Measure] = {
+    "/metrics": Measure(lambda server, reading: server.own_metrics(reading), disk=True),
+    "/metrics/cadvisor": Measure(lambda _, reading: _text(cadvisor.render(reading)), disk=True),
+    "/metrics/resource": Measure(lambda _, reading: _text(resource.render(reading))),
+    "/stats/summary": Measure(
+        lambda _, reading: web.Response(body=summary.render(reading), content_type=JSON), disk=True
+    ),
+}
 
 
 class KubeletServer:
@@ -66,6 +114,8 @@ class KubeletServer:
         self._kit = kit
         self._pods = pods
         self._authorize = authorize
+        self._meter = Meter(kit, pods)
+        self._asked: Counter[tuple[str, ...]] = Counter()
         self._server = web.Server(self._handle, handler_cancellation=True, access_log=_QUIET)
         self._listening: list[asyncio.Server] = []
 
@@ -83,6 +133,10 @@ class KubeletServer:
             await listening.wait_closed()
         self._listening.clear()
 
+    def own_metrics(self, reading: Reading) -> web.Response:
+        """How the agent itself does."""
+        return _text(own.render(self._kit, self._pods, reading, self._asked))
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         peer = self._peer(request)
         if not self._authorize(peer, request.method, request.path):
@@ -90,11 +144,19 @@ class KubeletServer:
             return web.Response(
                 status=403, text=f"Forbidden (user={who}, verb={request.method}, path={request.path})"
             )
+        path = request.path.rstrip("/") or "/"
+        if (measure := MEASURES.get(path)) is not None:
+            self._count(request, path.removeprefix("/"))
+            return measure.write(self, await self._meter.read(disk=measure.disk))
         first, *parts = [unquote(part) for part in request.rel_url.raw_path.strip("/").split("/")]
         for route in ROUTES:
             if route.name == first and route.parts == len(parts):
+                self._count(request, first, long=route.long)
                 return await self._serve(route, request, parts)
         return web.Response(status=404, text="404: Page Not Found")
+
+    def _count(self, request: web.BaseRequest, path: str, *, long: bool = False) -> None:
+        self._asked[str(long).lower(), request.method, path, "readwrite"] += 1
 
     async def _serve(self, route: Route, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         try:

@@ -1,0 +1,215 @@
+"""Reads what the node and its Pods use, when somebody asks: from the runtime, from /proc and from the disk.
+
+Nothing is read ahead. What was used of late (nanocores) is the difference to the reading before, or, for a container that was not
+there then, to its own start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from podling.agent.kit import Kit
+from podling.agent.pods import Pods
+from podling.agent.podworker import PodWorker
+from podling.api.types import core_v1
+from podling.runtime.interface import Container, ContainerState, ContainerStats, RuntimeFault
+
+from . import procfs
+from .reading import (
+    ContainerReading,
+    Filesystem,
+    Interface,
+    PodReading,
+    Reading,
+    Totals,
+    VolumeReading,
+)
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_BLOCK = 512
+NODE = ""
+"""The node's own key among those of containers."""
+
+Rate = dict[str, tuple[int, int]]
+"""When a cumulative CPU time was read, and what it was, by container id."""
+
+
+class Meter:
+    """One node's."""
+
+    def __init__(self, kit: Kit, pods: Pods) -> None:
+        self._kit = kit
+        self._pods = pods
+        self._before: Rate = {}
+
+    async def read(self, *, disk: bool) -> Reading:
+        """Everything as of now; without ``disk`` nobody walks through files, and their sizes are 0."""
+        usage = await self._usage(disk=disk)
+        workers = [*self._pods.workers()]
+        pods = [self._pod(worker, usage) for worker in workers]
+        if disk:
+            pods = await asyncio.to_thread(self._with_files, workers, pods)
+        reading = self._whole(tuple(pods))
+        self._before = _points(reading)
+        return reading
+
+    async def _usage(self, *, disk: bool) -> dict[str, ContainerStats]:
+        try:
+            return {one.container_id: one for one in await self._kit.runtime.stats(disk=disk)}
+        except RuntimeFault:
+            return {}
+
+    def _pod(self, worker: PodWorker, usage: dict[str, ContainerStats]) -> PodReading:
+        memory = worker.memory
+        running = [
+            (one, usage[one.id])
+            for one in self._kit.observed.containers(memory.uid)
+            if one.state is ContainerState.RUNNING and one.id in usage
+        ]
+        spec = memory.pod.spec or core_v1.PodSpec()
+        return PodReading(
+            namespace=memory.namespace,
+            name=memory.name,
+            uid=memory.uid,
+            started=memory.status.start_time or "",
+            containers=tuple(self._container(container, stats) for container, stats in running),
+            interfaces=() if spec.host_network else _interfaces([container for container, _ in running]),
+        )
+
+    def _container(self, container: Container, stats: ContainerStats) -> ContainerReading:
+        at, cpu = self._before.get(container.id, (container.started_at, 0))
+        return ContainerReading(
+            container=container, stats=stats, nanocores=_nanocores(stats.cpu_usage - cpu, stats.at - at)
+        )
+
+    def _whole(self, pods: tuple[PodReading, ...]) -> Reading:
+        at = round(self._kit.clock.now() * 1e9)
+        stat = _text("/proc/stat")
+        totals = self._totals(stat, pods)
+        known = self._before.get(NODE)
+        if known is not None:
+            totals = replace(totals, nanocores=_nanocores(totals.cpu - known[1], at - known[0]))
+        whole = self._kit.node.is_machine
+        return Reading(
+            node=self._kit.config.node_name,
+            at=at,
+            totals=totals,
+            pods=pods,
+            booted=procfs.booted(stat) if whole else 0,
+            filesystem=_filesystem(self._kit.paths.root),
+            interfaces=procfs.interfaces(_text("/proc/self/net/dev")) if whole else (),
+            pids=procfs.processes(_text("/proc/loadavg")) if whole else sum(pod.pids for pod in pods),
+            max_pids=int(_text("/proc/sys/kernel/pid_max") or "0"),
+        )
+
+    def _totals(self, stat: str, pods: Iterable[PodReading]) -> Totals:
+        """The machine's where the node is all of it; a node that has a part of it uses what its Pods use."""
+        if self._kit.node.is_machine:
+            return procfs.totals(stat, _text("/proc/meminfo"), ticks=_TICKS)
+        listed = [*pods]
+        return Totals(
+            cpu=sum(pod.cpu for pod in listed),
+            memory=self._kit.node.memory,
+            usage=sum(pod.usage for pod in listed),
+            working_set=sum(pod.working_set for pod in listed),
+            rss=sum(pod.rss for pod in listed),
+        )
+
+    def _with_files(self, workers: list[PodWorker], pods: list[PodReading]) -> list[PodReading]:
+        """The Pods with the sizes of their logs and volumes. Blocking."""
+        return [
+            replace(
+                reading,
+                containers=tuple(
+                    replace(one, log=_size(self._kit.paths.logs(worker.memory.pod) / one.name)[0])
+                    for one in reading.containers
+                ),
+                volumes=tuple(self._volumes(worker.memory.pod)),
+            )
+            for worker, reading in zip(workers, pods, strict=True)
+        ]
+
+    def _volumes(self, pod: core_v1.Pod) -> Iterable[VolumeReading]:
+        """Those that lie in the node's own folders, and claims."""
+        spec = pod.spec or core_v1.PodSpec()
+        places = self._kit.paths.volumes(pod.metadata.uid or "")
+        folders = {path.name: path for plugin in _listed(places) for path in _listed(plugin)}
+        for volume in spec.volumes or ():
+            folder = folders.get(volume.name)
+            if folder is None:
+                continue
+            used, inodes = _size(folder)
+            claim = volume.persistent_volume_claim
+            yield VolumeReading(
+                name=volume.name,
+                used=used,
+                inodes_used=inodes,
+                filesystem=_filesystem(folder),
+                claim=claim.claim_name if claim is not None else "",
+            )
+
+
+def _points(reading: Reading) -> Rate:
+    found = {
+        one.container.id: (one.stats.at, one.stats.cpu_usage)
+        for pod in reading.pods
+        for one in pod.containers
+    }
+    return {**found, NODE: (reading.at, reading.totals.cpu)}
+
+
+def _nanocores(cpu: int, elapsed: int) -> int:
+    return max(cpu, 0) * 1_000_000_000 // elapsed if elapsed > 0 else 0
+
+
+def _interfaces(containers: Iterable[Container]) -> tuple[Interface, ...]:
+    """All containers of a Pod share its network: whichever still runs is asked."""
+    for container in containers:
+        if container.pid and (text := _text(f"/proc/{container.pid}/net/dev")):
+            return procfs.interfaces(text)
+    return ()
+
+
+def _filesystem(folder: Path) -> Filesystem:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return Filesystem()
+    return Filesystem(
+        capacity=found.f_blocks * found.f_frsize,
+        available=found.f_bavail * found.f_frsize,
+        inodes=found.f_files,
+        inodes_free=found.f_ffree,
+    )
+
+
+def _size(folder: Path) -> tuple[int, int]:
+    """Bytes on the disk and inodes of all below a folder; links are not followed."""
+    size = inodes = 0
+    for path, _, files in os.walk(folder):
+        for name in (".", *files):
+            try:
+                status = os.lstat(os.path.join(path, name))
+            except OSError:
+                continue
+            size += status.st_blocks * _BLOCK
+            inodes += 1
+    return size, inodes
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
