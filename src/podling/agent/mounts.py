@@ -35,10 +35,12 @@ def of_container(
     images: Mapping[str, Image],
     environment: Mapping[str, str],
     paths: Paths,
+    recursive_readonly: bool,
 ) -> tuple[Mount, ...]:
     """The volume mounts, with parts of volumes bound where the runtime can reach them.  Raises ``ConfigFault``.
 
     ``images``: what is mounted of image volumes, which the runtime does by itself.
+    ``recursive_readonly``: whether it can make read-only what is mounted inside a volume, too.
     """
     made = []
     for index, wanted in enumerate(container.volume_mounts or []):
@@ -58,7 +60,7 @@ def of_container(
             source = _part(
                 source, part, target, f'volumeMount "{wanted.name}" of container "{container.name}"'
             )
-        made.append(_mount(wanted, source, recursive=is_recursive(wanted, supported=True)))
+        made.append(_mount(wanted, source, recursive=is_recursive(wanted, supported=recursive_readonly)))
     return tuple(made)
 
 

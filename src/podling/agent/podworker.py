@@ -155,6 +155,7 @@ class PodWorker:
                 ready=memory.volumes_ready,
                 present=kit.volumes.is_present(uid),
                 retry_at=memory.volumes_retry_at,
+                recursive_readonly=kit.info.recursive_readonly,
             ),
             images={name: image.id for name, image in memory.images.items()},
             failures=memory.failures,

@@ -48,6 +48,7 @@ _RESOLVE_BENEATH: Final = 0x08
 _RESOLVE_IN_ROOT: Final = 0x10
 _SYS_OPENAT2: Final = 437
 _SYS_PIDFD_GETFD: Final = 438
+_SYS_MOUNT_SETATTR: Final = 442
 
 
 def mount(source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
@@ -68,6 +69,11 @@ def unmount(target: str, flags: int = MNT_DETACH | UMOUNT_NOFOLLOW) -> bool:
     if number == errno.EPERM and not is_mount_point(target):
         return False  # who may not unmount is refused before the kernel looks whether there is anything
     raise OSError(number, os.strerror(number), target)
+
+
+def can_change_mount_trees() -> bool:
+    """Whether the kernel knows mount_setattr(2) (Linux 5.12), by which whole trees of mounts become read-only."""
+    return _libc.syscall(_SYS_MOUNT_SETATTR, -1, b"", 0, None, 0) >= 0 or ctypes.get_errno() != errno.ENOSYS
 
 
 def is_mount_point(path: str) -> bool:

@@ -175,7 +175,7 @@ class NodeObject:
             ),
             images=status.images(await self._images.list()),
             node_info=status.node_info(self._machine, config, self._info),
-            runtime_handlers=[core_v1.NodeRuntimeHandler(name=name or None) for name in self._info.handlers],
+            runtime_handlers=status.runtime_handlers(self._info),
         )
         found: dict[str, Any] = msgspec.to_builtins(told)
         return found

@@ -53,6 +53,11 @@ def labels(machine: Machine, config: AgentConfig, runtime: RuntimeInfo) -> dict[
     }
 
 
+def runtime_handlers(runtime: RuntimeInfo) -> list[core_v1.NodeRuntimeHandler]:
+    features = core_v1.NodeRuntimeHandlerFeatures(recursive_read_only_mounts=runtime.recursive_readonly)
+    return [core_v1.NodeRuntimeHandler(name=name or None, features=features) for name in runtime.handlers]
+
+
 def notes(config: AgentConfig, runtime: RuntimeInfo) -> dict[str, str]:
     """Its annotations."""
     shared = {NOT_ISOLATED: "\n".join(runtime.not_isolated)} if runtime.not_isolated else {}

@@ -111,6 +111,7 @@ async def _config(
         images=memory.volume_images,
         environment=variables,
         paths=kit.paths,
+        recursive_readonly=kit.info.recursive_readonly,
     )
     hosts = mounts.hosts_file(
         pod,

@@ -139,17 +139,19 @@ def _blank(view: View, container: core_v1.Container) -> core_v1.ContainerStatus:
         state=core_v1.ContainerState(waiting=core_v1.ContainerStateWaiting(reason=reason)),
         last_state=core_v1.ContainerState(),
         started=False,
-        volume_mounts=[_mount(mount) for mount in container.volume_mounts or []] or None,
+        volume_mounts=[_mount(view, mount) for mount in container.volume_mounts or []] or None,
     )
 
 
-def _mount(mount: core_v1.VolumeMount) -> core_v1.VolumeMountStatus:
+def _mount(view: View, mount: core_v1.VolumeMount) -> core_v1.VolumeMountStatus:
     mode = (mount.recursive_read_only or "Disabled") if mount.read_only else None
+    if mode == "IfPossible":
+        mode = "Enabled" if view.volumes.recursive_readonly else "Disabled"
     return core_v1.VolumeMountStatus(
         name=mount.name,
         mount_path=mount.mount_path,
         read_only=mount.read_only or None,
-        recursive_read_only="Enabled" if mode == "IfPossible" else mode,
+        recursive_read_only=mode,
     )
 
 

@@ -39,11 +39,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volumes:
-    """``ready``: all are mounted.  ``present``: something is on the node that must be taken down in the end."""
+    """``ready``: all are mounted.  ``present``: something is on the node that must be taken down in the end.
+
+    ``recursive_readonly``: the runtime can make what is mounted inside a volume read-only, too.
+    """
 
     ready: bool = False
     present: bool = False
     retry_at: float = 0.0
+    recursive_readonly: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

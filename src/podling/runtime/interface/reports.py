@@ -115,6 +115,7 @@ class RuntimeInfo:
     """Names the runtime (``containerRuntimeVersion`` is ``name://version``) and says what it does *not* isolate.
 
     ``isolation`` names the way that containers are kept apart, for a runtime that has several.
+    ``recursive_readonly``: what is mounted inside a volume can be made read-only with it.
     """
 
     name: str
@@ -122,3 +123,4 @@ class RuntimeInfo:
     not_isolated: tuple[str, ...] = ()
     handlers: tuple[str, ...] = ("",)
     isolation: str = ""
+    recursive_readonly: bool = False

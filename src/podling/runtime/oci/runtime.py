@@ -104,7 +104,12 @@ class OciRuntime:
         self._sandboxes = Sandboxes(context, Pause(config, program, self._workers, tree))
         self._containers = Containers(context)
         self._sessions = Sessions(context, self._containers)
-        self._info = RuntimeInfo(name=tools.runtime.name, version=version, handlers=("", tools.runtime.name))
+        self._info = RuntimeInfo(
+            name=tools.runtime.name,
+            version=version,
+            handlers=("", tools.runtime.name),
+            recursive_readonly=linux.can_change_mount_trees(),
+        )
         await adoption.adopt(context, self._sandboxes, self._containers)
 
     async def close(self) -> None:

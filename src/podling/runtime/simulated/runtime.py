@@ -67,7 +67,9 @@ class SimulatedRuntime:
         self._broadcast.close()
 
     def info(self) -> RuntimeInfo:
-        return RuntimeInfo(name="simulated", version=__version__, not_isolated=NOT_ISOLATED)
+        return RuntimeInfo(
+            name="simulated", version=__version__, not_isolated=NOT_ISOLATED, recursive_readonly=True
+        )
 
     def events(self) -> AsyncIterator[ContainerEvent]:
         return self._broadcast.subscribe(limit=EVENTS_HELD)
