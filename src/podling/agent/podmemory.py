@@ -43,6 +43,8 @@ class Memory:
     volumes_ready: bool = False
     volumes_retry_at: float = 0.0
     volumes_wanted_at: float | None = None
+    changes: int = 0
+    """How often something that the Pod refers to has changed."""
     removed: bool = False
     deleted: bool = False
     shutdown: bool = False
@@ -79,6 +81,7 @@ class Memory:
 
     def things_changed(self) -> None:
         """Something that this Pod refers to has changed: what failed for want of it is tried again at once."""
+        self.changes += 1
         self.volumes_retry_at = 0.0
         for name in [
             name for name, known in self.failures.items() if known.reason == "CreateContainerConfigError"

@@ -54,16 +54,21 @@ class Upkeep:
             self._again = True
             while self._again:
                 self._again = False
-                await self._kit.volumes.refresh(self._memory.pod)
-            self._streak.reset()
-            delay = self._due()
-        except VolumeFaults as failed:
-            for fault in failed.faults.values():
-                self._kit.tell(self._memory.pod, "Warning", fault.event, str(fault))
-            delay = self._streak.fail(asyncio.get_running_loop().time())
+                delay = await self._try()
         finally:
             self._task = None
         self._set_timer(delay)
+
+    async def _try(self) -> float | None:
+        """Bring all up to date that can be; returns after how many seconds to look again."""
+        try:
+            await self._kit.volumes.refresh(self._memory.pod)
+        except VolumeFaults as failed:
+            for fault in failed.faults.values():
+                self._kit.tell(self._memory.pod, "Warning", fault.event, str(fault))
+            return self._streak.fail(asyncio.get_running_loop().time())
+        self._streak.reset()
+        return self._due()
 
     def _due(self) -> float | None:
         """Seconds until the first token is to be renewed."""

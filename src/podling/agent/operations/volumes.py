@@ -12,13 +12,15 @@ PATIENCE_SECONDS = 123.0
 
 
 async def mount(kit: Kit, memory: Memory, _: MountVolumes) -> None:
-    now = kit.clock.now()
+    now, changes = kit.clock.now(), memory.changes
     if memory.volumes_wanted_at is None:
         memory.volumes_wanted_at = now
     try:
         await kit.volumes.mount(memory.pod)
     except VolumeFaults as failed:
-        memory.volumes_retry_at = memory.fail("volumes", MOUNT, kit.clock.now())
+        again_at = memory.fail("volumes", MOUNT, kit.clock.now())
+        if memory.changes == changes:  # else what was lacking may have come meanwhile
+            memory.volumes_retry_at = again_at
         for fault in failed.faults.values():
             kit.tell(memory.pod, "Warning", fault.event, str(fault))
         if now - memory.volumes_wanted_at >= PATIENCE_SECONDS:

@@ -1,0 +1,229 @@
+"""Volumes over time: what they are filled from comes, changes and goes; tokens are renewed; what is missing is told and waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agent_world import AgentWorld, is_ready
+
+from podling.api.types import core_v1
+from podling.testing.virtualtime import virtual
+
+MAIN = {"name": "main", "image": "busybox:1", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+
+
+def config_map(name: str, **fields: Any) -> dict[str, Any]:
+    return {"name": "v", "configMap": {"name": name, **fields}}
+
+
+async def running(world: AgentWorld, *volumes: dict[str, Any], **spec: Any) -> Path:
+    """The folder of the volume `v` of a running Pod."""
+    await world.create("web", MAIN, volumes=[*volumes], **spec)
+    pod = await world.until_ready("web")
+    return world.agent.kit.volumes.of(pod.metadata.uid or "")["v"]
+
+
+async def soon(condition: Callable[[], Any], *, limit: float = 1.0) -> None:
+    """The condition holds within so many virtual seconds."""
+    async with asyncio.timeout(limit):
+        while not condition():
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 -- virtual time, and files tell nobody
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {p.name: p.read_text() for p in sorted(folder.iterdir()) if not p.name.startswith("..")}
+
+
+def claims(token: str) -> Any:
+    payload = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+
+
+async def mount_events(world: AgentWorld) -> list[str]:
+    return [message for _, reason, message in await world.events("web") if reason == "FailedMount"]
+
+
+@virtual
+async def test_each_volume_that_cannot_be_mounted_is_told_and_the_pod_starts_when_the_last_can_be(
+    tmp_path: Path,
+):
+    async with AgentWorld(tmp_path) as world:
+        hidden = {"name": "w", "secret": {"secretName": "hidden"}}
+        await world.create("web", MAIN, volumes=[config_map("conf"), hidden])
+        await asyncio.sleep(5)
+        told = await mount_events(world)
+        assert set(told) == {
+            'MountVolume.SetUp failed for volume "v" : configmap "conf" not found',
+            'MountVolume.SetUp failed for volume "w" : secret "hidden" not found',
+        }
+        await world.make(core_v1.ConfigMap, "conf", data={"a": "1"})
+        await world.make(core_v1.Secret, "hidden")
+        await world.until_ready("web", seconds=1)
+
+
+@virtual
+async def test_tries_come_further_apart_and_after_two_minutes_the_pod_as_a_whole_is_told(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        await world.create("web", MAIN, volumes=[config_map("conf"), {"name": "e", "emptyDir": {}}])
+        await asyncio.sleep(200)
+        page = await world.client.resource(core_v1.Event).list(namespace="default")
+        counts = {event.message: event.count or 1 for event in page.items if event.reason == "FailedMount"}
+        whole = (
+            "Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], "
+            "failed to process volumes=[]: context deadline exceeded"
+        )
+        assert counts[whole] == 1
+        single = counts['MountVolume.SetUp failed for volume "v" : configmap "conf" not found']
+        assert single == 9, "half a second, then twice as long each time"
+
+
+@virtual
+async def test_a_missing_key_is_told_and_waited_for(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        await world.make(core_v1.ConfigMap, "conf", data={"a": "1"})
+        items = [{"key": "b", "path": "p"}]
+        await world.create("web", MAIN, volumes=[config_map("conf", items=items)])
+        await asyncio.sleep(1)
+        why = "configmap references non-existent config key: b"
+        assert await mount_events(world) == [f'MountVolume.SetUp failed for volume "v" : {why}']
+        maps = world.client.resource(core_v1.ConfigMap)
+        await maps.patch("conf", {"data": {"b": "2"}}, namespace="default")
+        await world.until_ready("web", seconds=1)
+
+
+@virtual
+async def test_optional_source_appears_changes_and_vanishes_within_a_second(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        folder = await running(world, config_map("conf", optional=True))
+        assert files(folder) == {}
+        await world.make(core_v1.ConfigMap, "conf", data={"a": "1"})
+        await soon(lambda: files(folder) == {"a": "1"})
+        maps = world.client.resource(core_v1.ConfigMap)
+        await maps.patch("conf", {"data": {"a": None, "b": "2"}}, namespace="default")
+        await soon(lambda: files(folder) == {"b": "2"})
+        await maps.delete("conf", namespace="default")
+        await soon(lambda: files(folder) == {})
+        assert await mount_events(world) == []
+
+
+@virtual
+async def test_source_that_must_be_there_and_vanishes_leaves_its_files_and_is_told(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        await world.make(core_v1.ConfigMap, "conf", data={"a": "1"})
+        folder = await running(world, config_map("conf"))
+        maps = world.client.resource(core_v1.ConfigMap)
+        await maps.delete("conf", namespace="default")
+        await asyncio.sleep(1)
+        assert files(folder) == {"a": "1"}
+        assert await mount_events(world) == [
+            'MountVolume.SetUp failed for volume "v" : configmap "conf" not found'
+        ]
+        assert is_ready(await world.get("web"))
+        await world.make(core_v1.ConfigMap, "conf", data={"a": "2"})
+        await soon(lambda: files(folder) == {"a": "2"})
+
+
+@virtual
+async def test_one_source_that_is_gone_does_not_keep_others_from_following(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        await world.make(core_v1.ConfigMap, "gone", data={"a": "1"})
+        await world.make(core_v1.ConfigMap, "conf", data={"a": "1"})
+        folder = await running(world, {"name": "w", "configMap": {"name": "gone"}}, config_map("conf"))
+        maps = world.client.resource(core_v1.ConfigMap)
+        await maps.delete("gone", namespace="default")
+        await maps.patch("conf", {"data": {"a": "2"}}, namespace="default")
+        await soon(lambda: files(folder) == {"a": "2"})
+
+
+@virtual
+async def test_labels_and_annotations_are_followed_within_a_second(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        items = [
+            {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}},
+            {"path": "note", "fieldRef": {"fieldPath": "metadata.annotations['note']"}},
+        ]
+        folder = await running(world, {"name": "v", "downwardAPI": {"items": items}})
+        assert files(folder) == {"labels": "", "note": ""}
+        change = {"metadata": {"labels": {"a": "b"}, "annotations": {"note": "new"}}}
+        await world.pods.patch("web", change, namespace="default")
+        await soon(lambda: files(folder) == {"labels": 'a="b"', "note": "new"})
+
+
+@virtual
+async def test_token_is_for_its_audience_and_time_and_renewed_after_four_fifths_of_it(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        source = {"path": "token", "audience": "vault", "expirationSeconds": 1000}
+        volume = {"name": "v", "projected": {"sources": [{"serviceAccountToken": source}]}}
+        folder = await running(world, volume)
+        first = files(folder)["token"]
+        told = claims(first)
+        assert (told["aud"], told["exp"] - told["iat"]) == (["vault"], 1000)
+        assert told["kubernetes.io"]["pod"]["name"] == "web"
+        await asyncio.sleep(790)
+        assert files(folder)["token"] == first
+        await soon(lambda: files(folder)["token"] != first, limit=20)
+        assert claims(files(folder)["token"])["exp"] >= told["exp"] + 790
+
+
+@virtual
+async def test_token_that_cannot_be_renewed_serves_to_its_end_and_then_that_is_told(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        source = {"path": "token", "expirationSeconds": 1000}
+        volume = {"name": "v", "projected": {"sources": [{"serviceAccountToken": source}]}}
+        folder = await running(world, volume)
+        first = files(folder)["token"]
+        accounts = world.client.resource(core_v1.ServiceAccount)
+        await accounts.delete("default", namespace="default")
+        await asyncio.sleep(990)
+        assert await mount_events(world) == []
+        await asyncio.sleep(120)
+        assert files(folder)["token"] == first
+        (message, *_) = await mount_events(world)
+        assert "token expired and refresh failed" in message
+        await world.make(core_v1.ServiceAccount, "default")
+        await soon(lambda: files(folder)["token"] != first, limit=130)
+
+
+@virtual
+async def test_fifty_objects_are_asked_for_side_by_side(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        for number in range(50):
+            await world.make(core_v1.ConfigMap, f"conf-{number}", data={"n": str(number)})
+        volumes = [{"name": f"v{n}", "configMap": {"name": f"conf-{n}"}} for n in range(50)]
+        await world.create("web", {"name": "main", "image": "busybox:1"}, volumes=volumes)
+        pod = await world.until_ready("web", seconds=2)
+        mounted = world.agent.kit.volumes.of(pod.metadata.uid or "")
+        assert [(mounted[f"v{n}"] / "n").read_text() for n in range(50)] == [str(n) for n in range(50)]
+        assert world.agent.kit.references.statistics() == {"watched": 51}, "and the authority's certificate"
+
+
+@virtual
+async def test_next_agent_takes_the_files_as_they_are_and_follows_on(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        await world.make(core_v1.ConfigMap, "conf", data={"a": "1"})
+        folder = await running(world, config_map("conf"))
+        before = (folder / "..data").readlink()
+        await world.agent.stop()
+        await world.start_agent()
+        await world.agent.pods.find("default", "web").wait_idle()
+        assert (folder / "..data").readlink() == before
+        maps = world.client.resource(core_v1.ConfigMap)
+        await maps.patch("conf", {"data": {"a": "2"}}, namespace="default")
+        await soon(lambda: files(folder) == {"a": "2"})
+
+
+@virtual
+async def test_change_that_an_agent_missed_is_caught_up_with(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        await world.make(core_v1.ConfigMap, "conf", data={"a": "1"})
+        folder = await running(world, config_map("conf"))
+        await world.agent.stop()
+        maps = world.client.resource(core_v1.ConfigMap)
+        await maps.patch("conf", {"data": {"a": "2"}}, namespace="default")
+        await world.start_agent()
+        await soon(lambda: files(folder) == {"a": "2"})
