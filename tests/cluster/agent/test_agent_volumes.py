@@ -31,8 +31,8 @@ async def running(world: AgentWorld, *volumes: dict[str, Any], **spec: Any) -> P
 async def soon(condition: Callable[[], Any], *, limit: float = 1.0) -> None:
     """The condition holds within so many virtual seconds."""
     async with asyncio.timeout(limit):
-        while not condition():
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 -- virtual time, and files tell nobody
+        while not condition():  # noqa: ASYNC110 -- virtual time, and files tell nobody
+            await asyncio.sleep(0.01)
 
 
 def files(folder: Path) -> dict[str, str]:
