@@ -38,6 +38,7 @@ from .logs.rotate import LogRotation, RunningLog
 from .node.registration import NodeObject
 from .observed import Observed
 from .paths import Paths
+from .permits import Permits
 from .pods import Pods
 from .probes.answer import Prober
 from .probes.exec import ExecProber
@@ -148,7 +149,9 @@ class Agent(Service):
 
     async def _start(self) -> None:
         # before the runtime looks at what is mounted; simulated containers see no mounts
-        places.prepare(Paths(self.host.state_dir), mounting=self.runtime.info().name != SIMULATED)
+        paths = Paths(self.host.state_dir)
+        places.prepare(paths, mounting=self.runtime.info().name != SIMULATED)
+        paths.seccomp.mkdir(parents=True, exist_ok=True)
         await self.runtime.start()
         self._runtime_started = True
         await self._recorder.start()
@@ -234,6 +237,7 @@ class Agent(Service):
             config=config,
             paths=paths,
             node=facts,
+            permits=Permits(unsafe_sysctls=config.allowed_unsafe_sysctls, apparmor=found.apparmor),
             client=self._client,
             runtime=self.runtime,
             info=info,

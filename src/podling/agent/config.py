@@ -27,6 +27,7 @@ class AgentConfig:
     log_bytes        size at which a container's log is rotated (kubelet's containerLogMaxSize).
     log_files        how many files of a log are kept, the current one included (containerLogMaxFiles).
     lease_seconds    what the node's lease is made for (nodeLeaseDurationSeconds); it is renewed four times meanwhile.
+    allowed_unsafe_sysctls  sysctls, or beginnings of their names with a *, that Pods may set besides the safe ones (kubelet's).
     image_records    folder of who may use which image, shared by nodes that share an image store; None = the node's own.
     parallel_pulls   images that are pulled at once (maxParallelImagePulls; 1 = serializeImagePulls).
     status_seconds   how often the Node's status is written though nothing changed (nodeStatusReportFrequency).
@@ -48,6 +49,7 @@ class AgentConfig:
     log_bytes: int = 10 << 20
     log_files: int = 5
     lease_seconds: int = 40
+    allowed_unsafe_sysctls: tuple[str, ...] = ()
     image_records: Path | None = None
     parallel_pulls: int = 3
     status_seconds: float = 300.0

@@ -18,6 +18,7 @@ from .hooks import Hooks
 from .imagepull.puller import ImagePuller
 from .observed import Observed
 from .paths import Paths
+from .permits import Permits
 from .podspec.fields import Facts
 from .probes.manager import ProbeManager
 from .references import References
@@ -47,6 +48,7 @@ class Kit:
     config: AgentConfig
     paths: Paths
     node: NodeFacts
+    permits: Permits
     client: Client
     runtime: Runtime
     info: RuntimeInfo

@@ -24,7 +24,7 @@ _ARCHITECTURES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """``memory`` and ``disk`` in bytes; ``disk`` is the file system that holds Pods."""
+    """``memory`` and ``disk`` in bytes; ``disk`` is the file system that holds Pods; ``apparmor``: the kernel enforces it."""
 
     cpus: int
     memory: int
@@ -35,6 +35,7 @@ class Machine:
     machine_id: str
     system_uuid: str
     boot_id: str
+    apparmor: bool = False
 
 
 def read(state_dir: Path) -> Machine:
@@ -52,6 +53,7 @@ def read(state_dir: Path) -> Machine:
         machine_id=machine_id,
         system_uuid=_text(Path("/sys/class/dmi/id/product_uuid")) or machine_id,
         boot_id=_text(Path("/proc/sys/kernel/random/boot_id")),
+        apparmor=_text(Path("/sys/module/apparmor/parameters/enabled")) == "Y",
     )
 
 

@@ -37,7 +37,7 @@ class Paths:
 
     @property
     def seccomp(self) -> Path:
-        return self.root / "seccomp-profiles"
+        return self.root / "seccomp"
 
     @property
     def image_records(self) -> Path:

@@ -21,7 +21,7 @@ from podling.client.errors import ConnectionFault
 from podling.client.informer import Handler, Informer
 from podling.runtime.interface import Sandbox
 
-from . import admission
+from . import admission, permits
 from .kit import Kit
 from .podstate import Verdict
 from .podworker import PodWorker
@@ -181,7 +181,7 @@ class Pods:
         if begun or pod.metadata.deletion_timestamp is not None or phase not in (None, "", "Pending"):
             return None
         others = [worker.memory.pod for worker in self._workers.values()]
-        return admission.verdict(
+        return permits.verdict(pod, self._kit.permits) or admission.verdict(
             pod,
             others,
             allocatable=self._kit.node.allocatable,

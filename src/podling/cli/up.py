@@ -53,6 +53,12 @@ Manifests = Annotated[
         callback=lambda given: str(Path(given).absolute()) if given else given,
     ),
 ]
+Sysctls = Annotated[
+    str | None,
+    typer.Option(
+        help="Sysctls that Pods may set besides the safe ones: 'kernel.msg*,net.core.somaxconn' [none]."
+    ),
+]
 Grace = Annotated[str | None, typer.Option(help="Silence after which a node counts as lost [50s].")]
 NotReady = Annotated[
     int | None, typer.Option(help="Seconds that Pods stay on a node that is not ready [300].")
@@ -87,6 +93,7 @@ def command(
     node_cpus: NodeCpus = None,
     node_memory: NodeMemory = None,
     pod_manifest_path: Manifests = None,
+    allowed_unsafe_sysctls: Sysctls = None,
     node_monitor_grace_period: Grace = None,
     default_not_ready_toleration_seconds: NotReady = None,
     default_unreachable_toleration_seconds: Unreachable = None,
@@ -130,6 +137,13 @@ def _check(given: Mapping[str, Any]) -> None:
         from podling.cluster import runtimeconfig
 
         runtimeconfig.pairs(given["runtime_config"])
+    if given.get("allowed_unsafe_sysctls"):
+        from podling.agent import permits
+
+        try:
+            permits.check(given["allowed_unsafe_sysctls"].split(","))
+        except permits.BadSysctl as error:
+            raise BadConfig(f"cannot use --allowed-unsafe-sysctls: {error}") from error
 
 
 def _bring_up(

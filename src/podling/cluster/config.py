@@ -54,6 +54,7 @@ class ClusterConfig:
     node_cpus      CPUs that each node has; 0 = all of the machine's.
     node_memory    memory that each node has, as a quantity (`2Gi`); "" = all of the machine's.
     pod_manifest_path  folder of static Pods, an absolute path; each node runs them all.  "" = none, as the kubelet's flag.
+    allowed_unsafe_sysctls  further sysctls that Pods may set, with commas between, as the kubelet's flag.
     runtime_config which alpha and beta versions are served too, as `kube-apiserver --runtime-config` takes it.
     event_ttl      how long Events are kept after their last write, as Go writes durations; upstream's default.
 
@@ -82,6 +83,7 @@ class ClusterConfig:
     node_cpus: int = 0
     node_memory: str = ""
     pod_manifest_path: str = ""
+    allowed_unsafe_sysctls: str = ""
     controllers: str = "*"
     runtime_config: str = ""
     event_ttl: str = "1h"
@@ -110,6 +112,11 @@ class ClusterConfig:
     def node_memory_bytes(self) -> int:
         """Of ``node_memory``; 0 = all of the machine's."""
         return quantity.parse(self.node_memory).value() if self.node_memory else 0
+
+    @property
+    def sysctls(self) -> tuple[str, ...]:
+        """Of ``allowed_unsafe_sysctls``."""
+        return tuple(part for part in self.allowed_unsafe_sysctls.split(",") if part)
 
     @property
     def grace_seconds(self) -> float:

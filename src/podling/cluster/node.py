@@ -45,6 +45,7 @@ class Node:
                 lease_seconds=config.lease_seconds,
                 cpus=config.node_cpus or None,
                 memory=config.node_memory_bytes or None,
+                allowed_unsafe_sysctls=config.sysctls,
                 image_records=layout.images / "pulls",
             ),
             host=parts.host,

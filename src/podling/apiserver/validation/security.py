@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from podling.api import field, names
 from podling.api.field import FieldError, Path
@@ -35,6 +35,8 @@ def pod(spec: core_v1.PodSpec, path: Path) -> Iterator[FieldError]:
         ):
             if shared:
                 yield field.forbidden(path / name, why)
+    else:
+        yield from _unmasked(spec, path)
     if context is None:
         return
     yield from _identity(context.fs_group, here / "fsGroup")
@@ -55,6 +57,20 @@ def pod(spec: core_v1.PodSpec, path: Path) -> Iterator[FieldError]:
     if context.app_armor_profile is not None:
         armor = context.app_armor_profile
         yield from _profile(armor.type, armor.localhost_profile, here / "appArmorProfile", "AppArmor")
+
+
+def _unmasked(spec: core_v1.PodSpec, path: Path) -> Iterator[FieldError]:
+    """All of /proc is for containers whose root is nobody on the node."""
+    sorts: dict[str, Sequence[core_v1.Container | core_v1.EphemeralContainer] | None] = {
+        "containers": spec.containers,
+        "initContainers": spec.init_containers,
+        "ephemeralContainers": spec.ephemeral_containers,
+    }
+    for sort, containers in sorts.items():
+        for index, one in enumerate(containers or ()):
+            if one.security_context is not None and one.security_context.proc_mount == "Unmasked":
+                here = path / sort / index / "securityContext" / "procMount"
+                yield field.invalid(here, "Unmasked", "`hostUsers` must be false to use `Unmasked`")
 
 
 def container(context: core_v1.SecurityContext, path: Path) -> Iterator[FieldError]:
