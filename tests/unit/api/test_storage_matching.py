@@ -4,10 +4,11 @@ import msgspec
 import pytest
 
 from podling.api.storage import claims, matching
-from podling.api.storage.matching import Place
 from podling.api.types import core_v1, storage_v1
 
-NODE = Place("one", {"zone": "a"})
+
+def in_zone_a(volume):
+    return matching.is_usable_on(volume, "one", {"zone": "a"})
 
 
 def claim(name="c", size="1Gi", *, uid="u", **spec):
@@ -100,9 +101,9 @@ def test_what_is_reserved_comes_first_whatever_its_class():
 
 def test_on_a_node_only_what_it_reaches():
     volumes = [volume("there", zone="b"), volume("here", "2Gi", zone="a")]
-    assert chosen(claim(), volumes, place=NODE) == "here"
-    assert chosen(claim(), volumes, place=NODE, taken={"here"}) is None
-    assert chosen(claim(), [reserved("mine", zone="b"), *volumes], place=NODE) is None
+    assert chosen(claim(), volumes, reaches=in_zone_a) == "here"
+    assert chosen(claim(), volumes, reaches=in_zone_a, taken={"here"}) is None
+    assert chosen(claim(), [reserved("mine", zone="b"), *volumes], reaches=in_zone_a) is None
 
 
 def test_why_a_volume_asked_for_by_name_cannot_serve():

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from podling.api.storage import binding
 from podling.api.types import core_v1, storage_v1
-from podling.controllers.persistentvolume import binding, claims, volumes
+from podling.controllers.persistentvolume import claims, volumes
 from podling.controllers.persistentvolume.claims import Bind, Lose, Note, Provision, TakeClass, View, Wait
 from podling.controllers.persistentvolume.volumes import Be, Leave, Unbind
 

@@ -5,22 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from podling.api import selectors
 from podling.api.pod import node_affinity
 from podling.api.types import core_v1
 
 from . import claims
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A node that the volume must be usable on."""
-
-    name: str
-    labels: Mapping[str, str]
 
 
 def refers_to(volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeClaim) -> bool:
@@ -31,11 +22,11 @@ def refers_to(volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeC
     return named and ref is not None and ref.uid in (None, "", meta.uid)
 
 
-def reaches(volume: core_v1.PersistentVolume, place: Place) -> bool:
-    """Whether the volume can be used on that node."""
+def is_usable_on(volume: core_v1.PersistentVolume, node: str, labels: Mapping[str, str]) -> bool:
+    """Whether the volume can be used on the node of that name and with those labels."""
     affinity = volume.spec.node_affinity if volume.spec else None
     required = affinity.required if affinity else None
-    return required is None or node_affinity.matches(required, name=place.name, labels=place.labels)
+    return required is None or node_affinity.matches(required, name=node, labels=labels)
 
 
 def mismatch(volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeClaim) -> str:
@@ -57,15 +48,15 @@ def best(
     claim: core_v1.PersistentVolumeClaim,
     volumes: Iterable[core_v1.PersistentVolume],
     *,
-    place: Place | None = None,
+    reaches: Callable[[core_v1.PersistentVolume], bool] | None = None,
     taken: Collection[str] = (),
     reserved_only: bool = False,
 ) -> core_v1.PersistentVolume | None:
     """The volume to bind the claim to: one reserved for it, else the smallest that fits.
 
-    `place` is where a Pod will use it (the scheduler's question); `taken` volumes are promised to others; with
-    `reserved_only` nothing is chosen freely, because the claim waits for its first consumer. Without a place, volumes with
-    fewer access modes come first, so that those that can do more stay free.
+    `reaches` says whether a volume can be used on the node in question (the scheduler asks so); `taken` volumes are promised to
+    others; with `reserved_only` nothing is chosen freely, because the claim waits for its first consumer. Without a node,
+    volumes with fewer access modes come first, so that those that can do more stay free.
     """
     wanted = claim.spec.selector if claim.spec else None
     selector = selectors.EVERYTHING if wanted is None else selectors.from_struct(wanted)
@@ -74,7 +65,7 @@ def best(
     ]
     for volume in fitting:
         if refers_to(volume, claim):
-            return volume if place is None or reaches(volume, place) else None
+            return volume if reaches is None or reaches(volume) else None
     if reserved_only:
         return None
     free = [
@@ -84,9 +75,9 @@ def best(
         and selector.matches(volume.metadata.labels or {})
         and claims.class_of(volume) == claims.class_of(claim)
         and _has_modes(volume, claim)
-        and (place is None or reaches(volume, place))
+        and (reaches is None or reaches(volume))
     ]
-    return min(free, key=lambda volume: _preference(volume, counts_modes=place is None), default=None)
+    return min(free, key=lambda volume: _preference(volume, counts_modes=reaches is None), default=None)
 
 
 def _may_serve(volume: core_v1.PersistentVolume, claim: core_v1.PersistentVolumeClaim) -> bool:

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 
 from podling.api import codec, kinds
 from podling.api.errors import NotFound
+from podling.api.storage import binding
 from podling.api.storage import claims as claim_facts
 from podling.api.types import core_v1
 from podling.client.events import EventRecorder
 from podling.controllers.persistentvolumeclaimprotection import BY_CLAIM, by_claim
 from podling.controllers.reconcile import DONE, Context, Controller, Key, Outcome, Terminal, Watch, own_key
 
-from . import binding, claims, volumes
+from . import claims, volumes
 from .claims import Note
 
 NAME = "persistentvolume-binder-controller"

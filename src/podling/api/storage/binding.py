@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from podling.api import codec, kinds, times
-from podling.api.storage import claims, marks, matching
 from podling.api.types import core_v1
+
+from . import claims, marks, matching
 
 
 def bound_volume(
