@@ -36,10 +36,11 @@ def verdict(
     if any(port.conflicts(known) for port in pods.host_ports(pod) for known in taken):
         why = "node(s) didn't have free ports for the requested pod ports"
         return _refuse("NodePorts", f"Predicate NodePorts failed: {why}")
-    return _fits(pod, beside, allocatable)
+    return fits(pod, beside, allocatable)
 
 
-def _fits(pod: core_v1.Pod, beside: list[core_v1.Pod], allocatable: Mapping[str, str]) -> Verdict | None:
+def fits(pod: core_v1.Pod, beside: list[core_v1.Pod], allocatable: Mapping[str, str]) -> Verdict | None:
+    """Why what the Pod asks for is not left by the Pods ``beside`` it; None if it is."""
     limit = quantity.parse(allocatable.get("pods", "0")).value()
     if len(beside) + 1 > limit:
         return _short("pods", 1, len(beside), limit)
@@ -52,11 +53,12 @@ def _fits(pod: core_v1.Pod, beside: list[core_v1.Pod], allocatable: Mapping[str,
         has = quantity.parse(allocatable.get(name, "0"))
         held = used.get(name, quantity.ZERO)
         if not amount.is_zero and held + amount > has:
-            return _short(name, _units(name, amount), _units(name, held), _units(name, has))
+            return _short(name, units(name, amount), units(name, held), units(name, has))
     return None
 
 
-def _units(name: str, amount: quantity.Quantity) -> int:
+def units(name: str, amount: quantity.Quantity) -> int:
+    """As messages count a resource: CPU in thousandths."""
     return amount.milli_value() if name == "cpu" else amount.value()
 
 

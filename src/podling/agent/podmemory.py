@@ -10,6 +10,8 @@ from podling.api.types import core_v1
 from podling.runtime.interface import Image
 
 from .podstate import Failure, Verdict
+from .resize import allocation
+from .resize.allocation import Allocation, Resizing
 
 PULL = Backoff(first=10, cap=300)
 MOUNT = Backoff(first=0.5, cap=122)
@@ -48,7 +50,26 @@ class Memory:
     removed: bool = False
     deleted: bool = False
     shutdown: bool = False
+    resizing: Resizing = field(default_factory=Resizing)
+    wanted: core_v1.Pod = field(init=False)
+    """The object as the API has it; ``pod`` is the same with the resources that this node has granted."""
+    allocation: Allocation = field(init=False)
     _streaks: dict[str, Streak] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.allocation = allocation.recovered(self.pod)
+        self.resizing.actuated = allocation.actuated(self.pod)
+        self.resizing.whole = allocation.in_force(self.pod)
+        self.learn(self.pod)
+
+    def learn(self, pod: core_v1.Pod) -> None:
+        """The API has a newer object."""
+        self.wanted, self.pod = pod, allocation.applied(pod, self.allocation)
+
+    def grant(self, granted: Allocation) -> None:
+        """The node gives the Pod these resources from now on."""
+        self.allocation = granted
+        self.learn(self.wanted)
 
     @property
     def uid(self) -> str:

@@ -21,10 +21,11 @@ from podling.client.errors import ConnectionFault
 from podling.client.informer import Handler, Informer
 from podling.runtime.interface import Sandbox
 
-from . import admission, permits
+from . import admission
 from .kit import Kit
 from .podstate import Verdict
 from .podworker import PodWorker
+from .resize.requests import ResizeRequests
 from .staticpods import Keeper, Manifests
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,9 @@ class Pods:
         self._workers: dict[str, PodWorker] = {}
         self._in_doubt: set[str] = set()
         self._tasks = Tasks("pods")
+        self._resizes = ResizeRequests(
+            kit, lambda: (worker.memory for worker in self._workers.values()), self.wake
+        )
         self._static = Keeper(
             kit, manifests, node=node, begin=self._begin_static, end=self._end, show=self._show
         )
@@ -167,6 +171,7 @@ class Pods:
             self._added(pod)
         else:
             worker.update(pod)
+            self._resizes.settle()
 
     def _deleted(self, pod: core_v1.Pod) -> None:
         if pods.is_mirror(pod):
@@ -181,7 +186,7 @@ class Pods:
         if begun or pod.metadata.deletion_timestamp is not None or phase not in (None, "", "Pending"):
             return None
         others = [worker.memory.pod for worker in self._workers.values()]
-        return permits.verdict(pod, self._kit.permits) or admission.verdict(
+        return admission.verdict(
             pod,
             others,
             allocatable=self._kit.node.allocatable,
@@ -210,6 +215,7 @@ class Pods:
                 await asyncio.sleep(delay)
             worker = self._workers[uid] = worker.successor()
         del self._workers[uid]
+        self._resizes.settle()
         self._static.ended(worker.memory.pod)
 
     async def _sweep(self) -> None:

@@ -21,7 +21,7 @@ from . import lastwords, podstate
 from .kit import Kit
 from .operations.table import carry_out
 from .podmemory import Memory
-from .podstate import Action, MountVolumes, Plan, Probed, Verdict, View, Volumes
+from .podstate import Action, KillContainer, MountVolumes, Plan, Probed, Verdict, View, Volumes
 from .probes.manager import Subject
 from .statuswriter import StatusWriter
 from .upkeep import Upkeep
@@ -64,7 +64,8 @@ class PodWorker:
 
     def update(self, pod: core_v1.Pod) -> None:
         """The API has a newer object."""
-        old, self.memory.pod = self.memory.pod.metadata, pod
+        old = self.memory.pod.metadata
+        self.memory.learn(pod)
         self.writer.learn(pod)
         if (old.labels, old.annotations) != (pod.metadata.labels, pod.metadata.annotations):
             self._upkeep.refresh()
@@ -89,8 +90,10 @@ class PodWorker:
     def successor(self) -> PodWorker:
         """One that starts afresh from what this one was told."""
         memory = self.memory
-        made = PodWorker(self._kit, memory.pod, verdict=memory.verdict, static=memory.static)
+        made = PodWorker(self._kit, memory.wanted, verdict=memory.verdict, static=memory.static)
         made.memory.removed, made.memory.shutdown = memory.removed, memory.shutdown
+        made.memory.resizing = memory.resizing
+        made.memory.grant(memory.allocation)
         if memory.static:
             made.show_on(memory.mirror)
         return made
@@ -167,6 +170,7 @@ class PodWorker:
             deleted=memory.deleted,
             shutdown=memory.shutdown,
             ending_at=memory.ending_at,
+            resizing=memory.resizing,
         )
 
     def _apply(self, plan: Plan) -> None:
@@ -190,6 +194,8 @@ class PodWorker:
     def _begin(self, action: Action) -> None:
         if (under_way := self._running.get(action.key)) is not None:
             under_way.cancel()
+        if isinstance(action, KillContainer) and action.resized:
+            self.memory.resizing.restart(action.container_id)
         self._busy[action.key] = action
         self._running[action.key] = self._tasks.start(self._carry_out(action), name=action.key)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from podling.api.types import core_v1
 
-from .podstate.conditions import OWN
+from .podstate.conditions import OWN, PASSING
 
 _MERGED_BY_IP = ("pod_ips", "host_ips")
 _NAMES = dict(
@@ -33,6 +33,8 @@ AGENTS_FIELDS = (
     "start_time",
     "qos_class",
     "observed_generation",
+    "allocated_resources",
+    "resources",
 )
 """What the node agent writes; every other field of a status belongs to somebody else."""
 
@@ -60,7 +62,7 @@ def only_acknowledges(old: core_v1.PodStatus, changes: dict[str, Any]) -> bool:
         return False
     known = {condition.type: (condition.status, condition.reason) for condition in old.conditions or []}
     return all(
-        known.get(told["type"]) == (told["status"], told.get("reason"))
+        known.get(told["type"]) == (told.get("status"), told.get("reason"))
         for told in changes.get("conditions", [])
     )
 
@@ -73,12 +75,14 @@ def _conditions(
     told = []
     for condition in after or []:
         old = known.get(condition.type)
-        if condition.type not in OWN or condition == old:
+        if condition.type not in (*OWN, *PASSING) or condition == old:
             continue
         plain = _plain(condition)
         if old is not None:
             plain |= {name: None for name in _plain(old) if name not in plain}
         told.append(plain)
+    now = {condition.type for condition in after or ()}
+    told += [{"type": type, "$patch": "delete"} for type in PASSING if type in known and type not in now]
     return told
 
 

@@ -1,11 +1,13 @@
 """Finding the hierarchies of v1, hybrid and v2 machines, and translating resources into their files."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from podling.runtime.cgroups import Mode, parse
-from podling.runtime.cgroups.limits import settings, weight_from_shares
+from podling.runtime.cgroups.limits import in_force, settings, weight_from_shares
 from podling.runtime.interface import Resources
 
 HYBRID = """\
@@ -118,3 +120,39 @@ def test_no_limit_is_written_as_each_version_spells_it(version, expected):
 
 def test_nothing_asked_writes_nothing():
     assert _files(1, Resources()) == _files(2, Resources()) == []
+
+
+def _kernel(resources, version):
+    """The files of a group that was given ``resources``, over a new group's."""
+    files = {
+        1: {"cpu.shares": "1024", "cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000",
+            "memory.limit_in_bytes": "9223372036854771712"},
+        2: {"cpu.weight": "100", "cpu.max": "max 100000", "memory.max": "max"},
+    }[version]  # fmt: skip
+    files |= {setting.file: setting.value for setting in settings(resources, version=version)}
+    return lambda _, file: files[file]
+
+
+_LIMITS = st.builds(
+    Resources,
+    cpu_shares=st.integers(2, 262144),
+    cpu_quota=st.none() | st.integers(1000, 10**7),
+    cpu_period=st.just(100_000),
+    memory_limit=st.none() | st.integers(1, 1 << 50),
+)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@given(given=_LIMITS)
+def test_limits_are_read_back_as_they_were_set(version, given):
+    found = in_force(_kernel(given, version), given, version=version)
+    period = given.cpu_period if given.cpu_quota is not None else None
+    assert found == replace(given, cpu_period=period)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_limits_that_somebody_else_set_are_read(version):
+    actual = Resources(cpu_shares=512, cpu_quota=50_000, cpu_period=100_000, memory_limit=1 << 20)
+    found = in_force(_kernel(actual, version), Resources(cpu_shares=2, pids=7), version=version)
+    assert (found.cpu_quota, found.memory_limit, found.pids) == (50_000, 1 << 20, 7)
+    assert weight_from_shares(found.cpu_shares or 0) == weight_from_shares(512)

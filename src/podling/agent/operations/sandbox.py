@@ -47,6 +47,7 @@ async def create(kit: Kit, memory: Memory, action: CreateSandbox) -> None:
         kit.tell(pod, "Warning", REASON, message)
         return
     memory.succeed("sandbox")
+    memory.resizing.whole = pod
     kit.observed.put_sandbox(made)
 
 

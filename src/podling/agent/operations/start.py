@@ -23,6 +23,8 @@ from podling.runtime.interface import (
     StartFault,
 )
 
+from . import resize
+
 
 async def start(kit: Kit, memory: Memory, action: StartContainer) -> None:
     container = memory.container(action.name)
@@ -53,10 +55,12 @@ async def _create(
         _failed(kit, memory, container, "CreateContainerConfigError", str(fault))
         return None
     try:
+        await resize.widen(kit, memory, action.sandbox_id)
         container_id = await kit.runtime.create_container(action.sandbox_id, config)
     except RuntimeFault as fault:
         _failed(kit, memory, container, "CreateContainerError", str(fault))
         return None
+    memory.resizing.actuated[container_id] = container.resources or core_v1.ResourceRequirements()
     return container_id
 
 

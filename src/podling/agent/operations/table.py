@@ -18,13 +18,14 @@ from podling.agent.podstate import (
     PrepareImage,
     RemoveContainer,
     RemoveSandbox,
+    ResizePod,
     StartContainer,
     StopSandbox,
     UnmountVolumes,
 )
 from podling.runtime.interface import RuntimeFault
 
-from . import delete, image, kill, sandbox, start, volumes
+from . import delete, image, kill, resize, sandbox, start, volumes
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ OPERATIONS: dict[type[Action], Operation] = {
     StartContainer: start.start,
     KillContainer: kill.kill,
     RemoveContainer: kill.remove,
+    ResizePod: resize.resize,
     DeleteObject: delete.delete,
 }
 

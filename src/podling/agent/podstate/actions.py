@@ -102,10 +102,25 @@ class KillContainer(Action):
     name: str
     deadline: float
     message: str
+    resized: bool = False
+    """It starts again, with other resources."""
 
     @property
     def key(self) -> str:
         return f"kill/{self.container_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResizePod(Action):
+    """Give running containers the resources that they have been granted; ``final``: and then the Pod's own group."""
+
+    sandbox_id: str
+    containers: tuple[str, ...] = ()
+    final: bool = True
+
+    @property
+    def key(self) -> str:
+        return "resize"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from podling.api import pod as pods
 from podling.api.types import core_v1
 from podling.runtime.interface import ContainerState, Sandbox, SandboxState
 
-from . import ephemerals, inits, restarts
+from . import ephemerals, inits, resizing, restarts
 from .actions import CreateSandbox, MountVolumes, Note, PrepareImage, RemoveSandbox, StopSandbox
 from .draft import Draft
 from .killing import grace_of, kill
@@ -29,6 +29,7 @@ def bring_up(draft: Draft) -> None:
     _drop_old_sandboxes(draft, sandbox)
     if not _volumes_ready(draft):
         return
+    resizing.carry_on(draft, sandbox)
     ephemerals.run(draft, sandbox)
     if not inits.run(draft, sandbox):
         return

@@ -12,10 +12,13 @@ from podling.api import times
 from podling.api.pod import is_sidecar
 from podling.api.types import core_v1
 
+from . import resizing
 from .bringup import ready_sandbox
 from .view import View
 
 OWN = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+PASSING = (resizing.PENDING, resizing.IN_PROGRESS)
+"""Conditions of ours that come and go."""
 NOT_READY = "ContainersNotReady"
 NOT_INITIALIZED = "ContainersNotInitialized"
 
@@ -23,7 +26,7 @@ NOT_INITIALIZED = "ContainersNotInitialized"
 def of(view: View, status: core_v1.PodStatus) -> list[core_v1.PodCondition]:
     """The conditions that go with ``status`` (its phase and container statuses are set already)."""
     current = (view.pod.status.conditions if view.pod.status else None) or []
-    foreign = [condition for condition in current if condition.type not in OWN]
+    foreign = [condition for condition in current if condition.type not in (*OWN, *PASSING)]
     containers_ready = _containers_ready(view, status)
     own = [
         _condition("PodReadyToStartContainers", holds=_can_start(view, status)),
@@ -31,6 +34,7 @@ def of(view: View, status: core_v1.PodStatus) -> list[core_v1.PodCondition]:
         _ready(view, containers_ready, foreign),
         containers_ready,
         _condition("PodScheduled", holds=True),
+        *resizing.resource_conditions(view),
     ]
     before = {c.type: c for c in [*current, *(view.status.conditions or [])]}
     for condition in own:
@@ -47,7 +51,7 @@ def _date(view: View, condition: core_v1.PodCondition, before: core_v1.PodCondit
     kept = before is not None and before.status == condition.status
     since = before.last_transition_time if before is not None and kept else None
     condition.last_transition_time = since or times.rfc3339(view.now)
-    condition.observed_generation = view.pod.metadata.generation
+    condition.observed_generation = condition.observed_generation or view.pod.metadata.generation
 
 
 def _condition(type_: str, *, holds: bool, reason: str = "", message: str = "") -> core_v1.PodCondition:

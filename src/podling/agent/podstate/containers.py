@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from podling.agent.resize import inforce
 from podling.api import times
 from podling.api.pod import is_sidecar
 from podling.api.types import core_v1
@@ -84,10 +85,17 @@ def _of_record(
     status.last_state = _last_state(view, newest, records[1:])
     if container.resources is not None:
         status.allocated_resources = container.resources.requests
-        status.resources = core_v1.ResourceRequirements(
-            limits=container.resources.limits, requests=container.resources.requests
-        )
+        status.resources = _resources(view, container.resources, newest)
     return status
+
+
+def _resources(
+    view: View, granted: core_v1.ResourceRequirements, record: Container
+) -> core_v1.ResourceRequirements:
+    """Those in force while it runs, those granted before and after."""
+    if record.state is not ContainerState.RUNNING:
+        return core_v1.ResourceRequirements(limits=granted.limits, requests=granted.requests)
+    return inforce.shown(view.resizing.actuated.get(record.id, granted), record.resources)
 
 
 def _hook_pending(view: View, container: core_v1.Container) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from podling.agent.resize import summary
 from podling.api import times
 from podling.api.types import core_v1
 
-from . import bringup, ending, status
+from . import bringup, ending, resizing, status
 from .actions import Action, Note
 from .draft import Draft
 from .view import Verdict, View
@@ -70,7 +71,18 @@ def _living(view: View) -> Plan:
     if (at := _deadline(view)) is not None:
         draft.wait_until(at)
     shown = status.of(view, waiting=draft.waiting)
+    if resizing.IN_PROGRESS in _conditions(view.status) and resizing.IN_PROGRESS not in _conditions(shown):
+        draft.notes.append(_resized(view))
     return Plan(actions=tuple(draft.actions), status=shown, notes=tuple(draft.notes), wake_at=draft.wake_at)
+
+
+def _conditions(of: core_v1.PodStatus) -> set[str]:
+    return {condition.type for condition in of.conditions or ()}
+
+
+def _resized(view: View) -> Note:
+    text = summary.message("Pod resize completed", view.pod)
+    return Note(f"resize/{view.pod.metadata.generation}", "Normal", "ResizeCompleted", text)
 
 
 def _ending(view: View, *notes: Note) -> Plan:

@@ -49,7 +49,7 @@ def is_wanted(view: View, container: core_v1.Container) -> bool:
         return code is None or pods.is_restarted(view.spec, container, code)
     if record.state is ContainerState.RUNNING:
         return False
-    if record.state is ContainerState.CREATED:
+    if record.state is ContainerState.CREATED or record.id in view.resizing.restarting:
         return True
     return pods.is_restarted(view.spec, container, exit_code(record))
 

@@ -32,10 +32,15 @@ def start(draft: Draft, container: core_v1.Container, sandbox: Sandbox) -> None:
                 sandbox_id=sandbox.id,
                 attempt=created.attempt if created else next_attempt(view, name),
                 image_id=image or "",
-                crashes=restarts.next_crashes(previous, sandbox.id),
+                crashes=_crashes(view, previous, sandbox),
                 existing=created.id if created else "",
             )
         )
+
+
+def _crashes(view: View, previous: Container | None, sandbox: Sandbox) -> int:
+    forgiven = previous is not None and previous.id in view.resizing.forgiven
+    return 0 if forgiven else restarts.next_crashes(previous, sandbox.id)
 
 
 def next_attempt(view: View, name: str) -> int:
@@ -73,6 +78,8 @@ def _is_held(
     if previous is None or not restarts.is_dead(previous):
         return False
     ended = restarts.ended_at(previous)
+    if previous.id in draft.view.resizing.forgiven:
+        return False
     retry_at = ended + restarts.hold_seconds(previous, sandbox.id)
     if retry_at <= now:
         return False

@@ -7,6 +7,7 @@ A terminal phase is never left.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import structs
 
@@ -82,9 +83,20 @@ def _assemble(view: View, shown: _Shown) -> core_v1.PodStatus:
         start_time=old.start_time or times.rfc3339(view.now),
         qos_class=old.qos_class or pods.qos_class(view.pod),
         observed_generation=view.pod.metadata.generation,
+        **_whole(view),
     )
     status.conditions = conditions.of(view, status)
     return status
+
+
+def _whole(view: View) -> dict[str, Any]:
+    """What has been granted to the Pod as a whole, and what is in force of it (KEP-5419)."""
+    granted = view.spec.resources
+    if granted is None:
+        return {"allocated_resources": None, "resources": None}
+    before = view.resizing.whole
+    actual = before.spec.resources if before is not None and before.spec is not None else granted
+    return {"allocated_resources": granted.requests, "resources": actual}
 
 
 def _phase(view: View, shown: _Shown) -> tuple[str, str | None, str | None]:

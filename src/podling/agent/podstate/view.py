@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 
+from podling.agent.resize.allocation import Resizing
 from podling.api import pod as pods
 from podling.api.types import core_v1
 from podling.runtime.interface import Container, Sandbox
@@ -80,6 +81,7 @@ class View:
     deleted     its deletion has been asked for by us; finalizers may keep it for a while.
     shutdown    the agent stops and takes its Pods down with it; their objects stay.
     ending_at   when the Pod began to end; None before.
+    resizing    how far a change of the Pod's resources is; ``pod`` has those that it has been granted.
     """
 
     pod: core_v1.Pod
@@ -102,6 +104,7 @@ class View:
     deleted: bool = False
     shutdown: bool = False
     ending_at: float | None = None
+    resizing: Resizing = field(default_factory=Resizing)
 
     @property
     def spec(self) -> core_v1.PodSpec:

@@ -1,4 +1,4 @@
-"""What a set of resources means in control group files (pure).
+"""What a set of resources means in control group files, and what such files mean (both pure).
 
 ``settings`` translates CRI's numbers, which are on v1's scale, into the files of either version.  Order matters and
 is kept: a memory+swap limit may only be raised before, and lowered after, the memory limit (``tree`` retries once).
@@ -6,8 +6,8 @@ is kept: a memory+swap limit may only be raised before, and lowered after, the m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from podling.runtime.interface import Resources
 
@@ -24,6 +24,54 @@ class Setting:
 def settings(resources: Resources, *, version: int) -> tuple[Setting, ...]:
     """The files to write for ``resources`` where the controllers are of ``version``."""
     return tuple(_v2(resources) if version == 2 else _v1(resources))
+
+
+ReadFile = Callable[[str, str], str]
+"""The text of a file of a group, by controller and name; "" where there is none."""
+
+_BOUNDLESS = 1 << 60  # bytes; v1 shows the largest whole number of pages for no limit
+
+
+def in_force(read: ReadFile, asked: Resources, *, version: int) -> Resources:
+    """The CPU and memory limits that the kernel has for a group that was last given ``asked``; the rest is as asked."""
+    found = _v2_in_force(read, asked) if version == 2 else _v1_in_force(read)
+    period = found.cpu_period if found.cpu_quota is not None else None
+    return replace(
+        asked,
+        cpu_shares=found.cpu_shares,
+        cpu_quota=found.cpu_quota,
+        cpu_period=period,
+        memory_limit=found.memory_limit,
+    )
+
+
+def _v1_in_force(read: ReadFile) -> Resources:
+    quota, memory = read("cpu", "cpu.cfs_quota_us"), read("memory", "memory.limit_in_bytes")
+    return Resources(
+        cpu_shares=_number(read("cpu", "cpu.shares")),
+        cpu_quota=_number(quota),
+        cpu_period=_number(read("cpu", "cpu.cfs_period_us")),
+        memory_limit=None if int(memory or _BOUNDLESS) >= _BOUNDLESS else int(memory),
+    )
+
+
+def _v2_in_force(read: ReadFile, asked: Resources) -> Resources:
+    quota, _, period = read("cpu", "cpu.max").partition(" ")
+    weight = _number(read("cpu", "cpu.weight"))
+    shares = asked.cpu_shares
+    if weight is not None and (shares is None or weight_from_shares(shares) != weight):
+        shares = 2 - ((1 - weight) * 262142 // 9999)  # rounded up: the fewest shares of that weight
+    return Resources(
+        cpu_shares=shares,
+        cpu_quota=_number(quota),
+        cpu_period=_number(period),
+        memory_limit=_number(read("memory", "memory.max")),
+    )
+
+
+def _number(text: str) -> int | None:
+    """A count; None for "max", -1 and nothing."""
+    return int(text) if text.strip().isdecimal() else None
 
 
 def weight_from_shares(shares: int) -> int:

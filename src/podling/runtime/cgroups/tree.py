@@ -73,6 +73,15 @@ class CgroupTree:
         for setting in refused:  # v1: memory and memory+swap limits depend on each other's order
             self._write(path, setting, final=True)
 
+    def in_force(self, path: str, asked: Resources) -> Resources:
+        """The CPU and memory limits of the group as the kernel has them, where it was last given ``asked``."""
+
+        def read(controller: str, file: str) -> str:
+            directory = self.directory(controller, path)
+            return _read(directory / file).strip() if directory is not None else ""
+
+        return limits.in_force(read, asked, version=self._version)
+
     def add(self, path: str, pid: int, *, versions: tuple[int, ...] = (1, 2)) -> None:
         """Move process ``pid`` into the group, in the hierarchies of the given versions."""
         for hierarchy in self._of(versions):
@@ -173,8 +182,12 @@ class CgroupTree:
                 self._ready.add(group)
 
     def _settings(self, resources: Resources) -> tuple[limits.Setting, ...]:
+        return limits.settings(resources, version=self._version)
+
+    @property
+    def _version(self) -> int:
         governing = self.layout.hierarchy("memory") or self.layout.hierarchy("cpu")
-        return limits.settings(resources, version=governing.version if governing else 2)
+        return governing.version if governing else 2
 
     def _applies(self, setting: limits.Setting) -> bool:
         """A limit on a controller that the machine lacks is refused, unless it is no limit."""

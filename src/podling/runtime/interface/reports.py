@@ -6,6 +6,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .requests import Resources
+
 
 class SandboxState(enum.Enum):
     READY = "ready"
@@ -43,6 +45,7 @@ class Container:
     """A container as the runtime sees it.  ``reason`` is Completed, Error, OOMKilled or ContainerCannotRun once exited.
 
     ``image`` is the name asked for where known, ``image_id`` the content's digest; times are nanoseconds, 0 = not yet.
+    ``resources`` are the limits in force, as the kernel has them; None where the runtime enforces none.
     """
 
     id: str
@@ -63,6 +66,7 @@ class Container:
     log_path: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    resources: Resources | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

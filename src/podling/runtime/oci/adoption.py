@@ -61,6 +61,8 @@ async def _adopt_container(context: Context, boxes: Sandboxes, containers: Conta
         return
     cell = Cell(record, folder, group=f"{sandboxes.group(box.config)}/{record.id}")
     _restore(context, cell)
+    if cell.state is ContainerState.RUNNING:
+        cell.resources = context.tree.in_force(cell.group, record.config.resources)
     containers.adopt(cell)
 
 

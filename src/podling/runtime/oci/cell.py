@@ -37,6 +37,7 @@ class Cell:
         self.lock = asyncio.Lock()
         self.exited = asyncio.Event()
         self.removed = False
+        self.resources = record.config.resources
         self.pidfd = -1
         self.conmon_fd = -1
 
@@ -95,4 +96,5 @@ class Cell:
             log_path=record.log_path,
             labels=record.config.labels,
             annotations=record.config.annotations,
+            resources=self.resources,
         )

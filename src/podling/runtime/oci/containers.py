@@ -14,7 +14,7 @@ import shutil
 import signal
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from podling.aio import pipes, spawn
@@ -28,6 +28,7 @@ from podling.runtime.interface import (
     ImageFault,
     NamespaceMode,
     NotFound,
+    Resources,
     RuntimeFault,
     StartFault,
 )
@@ -179,6 +180,19 @@ class Containers:
                 pass
         await self.kill(cell)
 
+    async def update(self, cell: Cell, resources: Resources) -> None:
+        """Set other limits while it runs.  What the kernel made of them is told from now on."""
+        async with cell.lock:
+            if cell.state is not ContainerState.RUNNING:
+                raise RuntimeFault(f"cannot update container {cell.id}: it is {cell.state.value}")
+            config = replace(cell.record.config, resources=resources)
+            cell.record = replace(cell.record, config=config)
+            try:
+                cell.resources = await self.context.workers.run(_update, self.context, cell)
+            except CgroupFault as error:
+                raise RuntimeFault(f"cannot update container {cell.id}: {error}") from error
+            self.publish(cell)
+
     async def kill(self, cell: Cell) -> None:
         """End the container now and wait for it."""
         cell.signal(signal.SIGKILL)
@@ -322,6 +336,13 @@ def _prepare(
 def _discard(context: Context, record: ContainerRecord, folder: Path) -> None:
     rootfs.remove(folder, context.config.writable / record.id)
     context.images.content.release(record.image_id, record.id)
+
+
+def _update(context: Context, cell: Cell) -> Resources:
+    wanted = cell.record.config.resources
+    context.tree.apply(cell.group, wanted)
+    records.save(cell.folder / "container.json", cell.record)
+    return context.tree.in_force(cell.group, wanted)
 
 
 def _supervisor(folder: Path) -> ProcessId | None:

@@ -24,7 +24,6 @@ from podling.runtime.interface import (
     ContainerStats,
     ExecResult,
     Resources,
-    RuntimeFault,
     RuntimeInfo,
     Sandbox,
     SandboxConfig,
@@ -174,11 +173,10 @@ class OciRuntime:
         return [cell.view() for cell in self._containers.of(sandbox_id)]
 
     async def update_resources(self, container_id: str, resources: Resources) -> None:
-        cell = self._containers.get(container_id)
-        try:
-            await self._workers.run(self._context.tree.apply, cell.group, resources)
-        except cgroups.CgroupFault as error:
-            raise RuntimeFault(f"cannot update container {container_id}: {error}") from error
+        await self._containers.update(self._containers.get(container_id), resources)
+
+    async def update_sandbox(self, sandbox_id: str, resources: Resources) -> None:
+        await self._sandboxes.update(self._sandboxes.get(sandbox_id), resources)
 
     async def reopen_log(self, container_id: str) -> None:
         streams.control(self._containers.get(container_id).folder, "2 0 0\n")

@@ -21,6 +21,8 @@ from podling.runtime.interface import (
     DnsConfig,
     NamespaceMode,
     NotFound,
+    Resources,
+    RuntimeFault,
     Sandbox,
     SandboxConfig,
     SandboxState,
@@ -121,6 +123,13 @@ class Sandboxes:
             return self.boxes[sandbox_id]
         except KeyError:
             raise NotFound(f"cannot find sandbox {sandbox_id}") from None
+
+    async def update(self, box: Box, resources: Resources) -> None:
+        """Set other limits for the whole Pod."""
+        try:
+            await self.context.workers.run(self.context.tree.apply, group(box.config), resources)
+        except CgroupFault as error:
+            raise RuntimeFault(f"cannot update sandbox {box.id}: {error}") from error
 
     async def stop(self, box: Box) -> None:
         """Take network and namespaces; the containers must have ended.  Idempotent."""

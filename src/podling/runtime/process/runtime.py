@@ -206,6 +206,10 @@ class ProcessRuntime:
     async def list_containers(self, sandbox_id: str | None = None) -> list[Container]:
         return [cell.status() for cell in self._containers.of(sandbox_id)]
 
+    async def update_sandbox(self, sandbox_id: str, resources: Resources) -> None:
+        """Nothing to do, for the same reason as in ``update_resources``."""
+        self._record(sandbox_id)
+
     async def update_resources(self, container_id: str, resources: Resources) -> None:
         """Nothing to do: limits are not enforced, as ``info`` announces."""
         self._containers.get(container_id)

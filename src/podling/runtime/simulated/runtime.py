@@ -147,6 +147,7 @@ class SimulatedRuntime:
             log_path=config.log_path,
             labels=dict(config.labels),
             annotations=dict(config.annotations),
+            resources=config.resources,
         )
         folder = self._world.configs[sandbox_id].log_directory
         log = Path(folder, config.log_path) if folder and config.log_path else None
@@ -200,6 +201,13 @@ class SimulatedRuntime:
         self._begin("update_resources")
         life = self._world.life(container_id)
         life.config = replace(life.config, resources=resources)
+        self._world.change_resources(life, resources)
+
+    async def update_sandbox(self, sandbox_id: str, resources: Resources) -> None:
+        self._begin("update_sandbox")
+        self._world.sandbox(sandbox_id)
+        configs = self._world.configs
+        configs[sandbox_id] = replace(configs[sandbox_id], resources=resources)
 
     async def reopen_log(self, container_id: str) -> None:
         """Nothing to do: the log file is opened for every line."""

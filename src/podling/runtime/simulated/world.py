@@ -29,6 +29,7 @@ from podling.runtime.interface import (
     ContainerEvent,
     ContainerState,
     NotFound,
+    Resources,
     RuntimeFault,
     Sandbox,
     SandboxConfig,
@@ -169,6 +170,11 @@ class World:
 
     def add(self, life: Life) -> None:
         self.lives[life.status.id] = life
+        self._tell(life)
+
+    def change_resources(self, life: Life, resources: Resources) -> None:
+        """The container's limits are others now."""
+        life.status = replace(life.status, resources=resources)
         self._tell(life)
 
     def start(self, life: Life) -> None:
