@@ -24,6 +24,8 @@ MESSAGE_PATH = "io.kubernetes.container.terminationMessagePath"
 MESSAGE_POLICY = "io.kubernetes.container.terminationMessagePolicy"
 MESSAGE_FILE = "podling.io/container.terminationMessageFile"
 CRASHES = "podling.io/container.crashes"
+IMAGE = "podling.io/container.image"
+IMAGE_REF = "podling.io/container.imageRef"
 
 DEFAULT_GRACE = 30
 

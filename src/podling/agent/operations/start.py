@@ -5,6 +5,7 @@ from __future__ import annotations
 from podling.agent import mounts
 from podling.agent.errors import AgentFault, ConfigFault
 from podling.agent.hooks import HookFailed
+from podling.agent.imagepull import shown
 from podling.agent.kit import Kit
 from podling.agent.podmemory import CONFIG_SECONDS, Memory
 from podling.agent.podspec import container as container_spec
@@ -127,6 +128,8 @@ async def _config(
     words, message_file = mounts.message_file(pod, container, attempt=action.attempt, paths=kit.paths)
     parts = container_spec.Parts(
         image_id=image.id,
+        image=shown.name_of(image, container.image or ""),
+        image_ref=shown.content_of(image, container.image or ""),
         attempt=action.attempt,
         crashes=action.crashes,
         environment=variables,

@@ -17,7 +17,10 @@ DEFAULT_MESSAGE_PATH = "/dev/termination-log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What has been worked out for one attempt: image id, environment, mounts, limits, security."""
+    """What has been worked out for one attempt: image id, environment, mounts, limits, security.
+
+    ``image`` and ``image_ref`` are what its status calls the image and its content.
+    """
 
     image_id: str
     attempt: int
@@ -28,6 +31,8 @@ class Parts:
     security: SecurityContext
     message_file: str
     pid_target: str = ""
+    image: str = ""
+    image_ref: str = ""
 
 
 def config(pod: core_v1.Pod, container: core_v1.Container, parts: Parts) -> ContainerConfig:
@@ -69,4 +74,6 @@ def _annotations(pod: core_v1.Pod, container: core_v1.Container, parts: Parts) -
         labels.MESSAGE_PATH: message_path(container),
         labels.MESSAGE_POLICY: container.termination_message_policy or "File",
         labels.MESSAGE_FILE: parts.message_file,
+        labels.IMAGE: parts.image,
+        labels.IMAGE_REF: parts.image_ref,
     }

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from podling.agent import labels
 from podling.agent.resize import inforce
 from podling.api import times
 from podling.api.pod import is_sidecar
@@ -78,8 +79,8 @@ def _of_record(
     status = _blank(view, container)
     status.restart_count = newest.attempt
     status.container_id = f"{view.runtime}://{newest.id}"
-    status.image = newest.image or container.image or ""
-    status.image_id = newest.image_id
+    status.image = newest.annotations.get(labels.IMAGE) or newest.image or container.image or ""
+    status.image_id = newest.annotations.get(labels.IMAGE_REF) or newest.image_id
     if not _hook_pending(view, container):
         status.state = _state(view, newest, default=status.state)
     status.last_state = _last_state(view, newest, records[1:])
