@@ -212,13 +212,7 @@ class Agent(Service):
         info = self.runtime.info()
         paths = Paths(self.host.state_dir)
         found = machine.read(paths.root)
-        whole = machine.capacity(found, config)
-        facts = NodeFacts(
-            host_ips=(config.address or self.host.address(),),
-            allocatable=whole,
-            memory=found.memory if config.memory is None else config.memory,
-            resolv_conf=_resolv_conf(),
-        )
+        facts = self._facts(found, info)
         references = References(self._client, random=random, on_change=self._references_changed)
         tokens = Tokens(self._client, clock=clock)
         services = self._informers.get(core_v1.Service)
@@ -267,6 +261,21 @@ class Agent(Service):
             tasks=self.tasks,
         )
         return kit
+
+    def _facts(self, found: machine.Machine, info: RuntimeInfo) -> NodeFacts:
+        config = self.config
+        return NodeFacts(
+            host_ips=(config.address or self.host.address(),),
+            allocatable=machine.capacity(found, config),
+            memory=found.memory if config.memory is None else config.memory,
+            resolv_conf=_resolv_conf(),
+            is_machine=self._is_machine(info),
+        )
+
+    def _is_machine(self, info: RuntimeInfo) -> bool:
+        """Neither a node beside others on it, nor one that has a part of it, nor one that only plays."""
+        has_all = self.config.cpus is None and self.config.memory is None
+        return has_all and not self.host.netns and info.name != SIMULATED
 
     def _changed(self, uid: str) -> None:
         if self._pods is not None:
