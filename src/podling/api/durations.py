@@ -49,3 +49,22 @@ def _term(match: re.Match[str], text: str) -> int:
     scale = NANOSECONDS[unit]
     parts: int = 10 ** len(fraction)
     return int(whole or 0) * scale + int(fraction or 0) * scale // parts
+
+
+def text(nanoseconds: int) -> str:
+    """As Go's Duration prints itself: `1h0m0.5s`, `15.02s`, `500ms`, `0s`; no unit above hours, no trailing zeros."""
+    sign, rest = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
+    second = NANOSECONDS["s"]
+    if 0 < rest < second:
+        unit = next(name for name in ("ms", "µs", "ns") if rest >= NANOSECONDS[name])
+        return f"{sign}{_decimal(rest, NANOSECONDS[unit])}{unit}"
+    minutes, left = divmod(rest, 60 * second)
+    hours, minutes = divmod(minutes, 60)
+    whole = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{sign}{whole}{_decimal(left, second)}s"
+
+
+def _decimal(amount: int, unit: int) -> str:
+    whole, fraction = divmod(amount, unit)
+    digits = f"{fraction:0{len(str(unit)) - 1}d}".rstrip("0") if unit > 1 else ""
+    return f"{whole}.{digits}" if digits else str(whole)

@@ -30,6 +30,7 @@ from .request import Request, RequestInfo, Response, UserInfo
 from .resource import Resource, Resources
 from .strategies import Context
 from .turns import Turns
+from .usage.collector import Collector
 from .world import World
 
 
@@ -47,6 +48,9 @@ class NodeDialer(Protocol):
     async def connect(self, node_name: str) -> NodeConnection:
         """Find the kubelet of a node; raises NotFound or ServiceUnavailable in words for the user."""
 
+    async def read(self, node_name: str, path: str) -> str:
+        """A document of a node's kubelet; raises as `connect` does, and OSError where it breaks off."""
+
 
 @dataclass(slots=True)
 class Services:
@@ -63,6 +67,7 @@ class Services:
     authorizer: Authorizer
     tokens: ServiceAccountTokens
     dial: NodeDialer
+    usage: Collector
     admission: Admission
     turns: Turns
     metrics: Metrics

@@ -12,6 +12,7 @@ from . import reviews, subresources
 from .call import Call, Serve, Services
 from .request import Request, RequestInfo, Response, UserInfo
 from .resource import Resource
+from .usage.serve import VERBS as USAGE
 from .verbs import VERBS
 
 _ANYWHERE = {"list", "watch", "deletecollection"}
@@ -47,7 +48,7 @@ def _verb(row: Resource, info: RequestInfo, method: str) -> Serve:
     if not named and verb in _NEEDS_NAME:
         raise WrongMethod
     if not kind.is_stored:
-        return reviews.serve_of(kind)
+        return USAGE.get((kind, verb)) or reviews.serve_of(kind)
     return VERBS[verb]
 
 

@@ -47,6 +47,7 @@ from .request import Request, Response
 from .resource import Resources
 from .strategies import Addresses
 from .turns import Turns
+from .usage.collector import Collector
 from .world import World
 
 DRAIN_SECONDS = 5.0
@@ -169,6 +170,7 @@ class ApiServer(Service):
             authorizer=self._authorizer,
             tokens=tokens,
             dial=dial,
+            usage=Collector(dial, clock),
             admission=Admission(world, (*PLUGINS, escalation.plugin(self._authorizer), quotas.plugin())),
             turns=Turns(self.cache),
             metrics=self.metrics,

@@ -1,6 +1,7 @@
 """What every cluster has from its first second, and what a start puts right.
 
-    system Namespaces -> bootstrap roles and bindings, system PriorityClasses, the `kubernetes` Service and where it leads
+    system Namespaces -> bootstrap roles and bindings, system PriorityClasses, metrics.k8s.io, the `kubernetes` Service
+    and where it leads
 
 Objects go the way of every write (admission, validation, managed fields) under the server's own name.  What is there
 already is left alone, but for bootstrap roles of an older version, which are brought up to date unless their owner has
@@ -18,7 +19,7 @@ import msgspec
 from podling.api import codec, errors, kinds
 from podling.api.kinds import Kind
 from podling.api.object import Object
-from podling.api.types import core_v1, discovery_v1, meta_v1, scheduling_v1
+from podling.api.types import apiregistration_v1, core_v1, discovery_v1, meta_v1, scheduling_v1
 
 from . import creation
 from .auth.authorize import MASTERS
@@ -47,7 +48,8 @@ async def bootstrap(services: Services) -> None:
     await _ensure(
         services, (core_v1.Namespace(metadata=meta_v1.ObjectMeta(name=name)) for name in NAMESPACES)
     )
-    await _ensure(services, [*bootstrap_objects(), *_priority_classes(), _service(services)])
+    ours = [*bootstrap_objects(), *_priority_classes(), _service(services), _metrics()]
+    await _ensure(services, ours)
     endpoints = _endpoints(services)
     await _ensure(services, endpoints)
     await _update(services, [*bootstrap_objects(), *endpoints])
@@ -135,6 +137,17 @@ def _priority_classes() -> list[scheduling_v1.PriorityClass]:
         )
         for name, words in _PRIORITIES.items()
     ]
+
+
+def _metrics() -> apiregistration_v1.APIService:
+    """What installers of upstream's metrics server look for: the group is served already."""
+    row = kinds.POD_METRICS
+    return apiregistration_v1.APIService(
+        metadata=meta_v1.ObjectMeta(name=f"{row.version}.{row.group}"),
+        spec=apiregistration_v1.APIServiceSpec(
+            group=row.group, version=row.version, group_priority_minimum=100, version_priority=100
+        ),
+    )
 
 
 def _service(services: Services) -> core_v1.Service:

@@ -55,6 +55,18 @@ class KubeletDialer:
             f"https://{addresses['InternalIP']}:{endpoint.port}", self._open(), self._tls
         )
 
+    async def read(self, node_name: str, path: str) -> str:
+        """A document of a node's kubelet; raises as `connect` does, and OSError where it breaks off."""
+        import aiohttp
+
+        connection = await self.connect(node_name)
+        try:
+            async with connection.session.get(connection.base_url + path, raise_for_status=True) as answer:
+                text: str = await answer.text()
+        except aiohttp.ClientError as error:
+            raise ConnectionError(f"cannot read {path} of node {node_name}: {error}") from error
+        return text
+
     async def close(self) -> None:
         """Drop all connections.  Safe to repeat."""
         if self._session is not None:

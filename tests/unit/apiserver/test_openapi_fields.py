@@ -73,7 +73,9 @@ def test_types_have_the_fields_of_the_official_ones(documents, official, name) -
             assert schema["properties"][field].get("description", "") == inner.get("description", ""), field
 
 
-@pytest.mark.parametrize("row", [row for row in kinds.ALL if row.verbs], ids=repr)
+@pytest.mark.parametrize(
+    "row", [row for row in kinds.ALL if row.verbs and row.group != "metrics.k8s.io"], ids=repr
+)
 def test_every_kind_is_found_by_its_group_version_and_kind(documents, official, row) -> None:
     # kubectl explain looks for x-kubernetes-group-version-kind in the document of the group and version
     found = schemas(documents, naming.group_path(row.group, row.version))

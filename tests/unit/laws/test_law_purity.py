@@ -14,6 +14,8 @@ PURE = (
     r"network/(ipam|rules|dns)\.py",
     r"aio/backoff\.py",
     r"cluster/nodes\.py",
+    r"apiserver/usage/(samples|rates)\.py",
+    r"agent/server/(cadvisor|configz|procfs|reading|resource|summary)\.py",
 )
 FORBIDDEN_MODULES = (
     "asyncio",

@@ -1,4 +1,4 @@
-"""THE table of kinds: every built-in kind of Kubernetes v1.37, one row for each version.
+"""THE table of kinds: every built-in kind of Kubernetes v1.37, one row for each version, and those of its metrics server.
 
 Whatever differs between kinds without needing code is read from here: routing, discovery, storage keys, field selectors, generation.
 A new kind is a generated type and a row in the file of its group. Discovery lists groups and versions in the order of `ALL`.
@@ -17,6 +17,7 @@ import msgspec
 from .access import *  # noqa: F403 -- the rows' names are the modules' whole content
 from .core import *  # noqa: F403
 from .extension import *  # noqa: F403
+from .metrics import *  # noqa: F403
 from .network import *  # noqa: F403
 from .placement import *  # noqa: F403
 from .row import *  # noqa: F403
@@ -57,6 +58,7 @@ _GROUPS = (
     "resource.k8s.io",
     "storagemigration.k8s.io",
     "lifecycle.k8s.io",
+    "metrics.k8s.io",
 )
 """Groups by falling priority, as upstream's aggregator ranks them; kubectl settles ambiguous short names in this order."""
 

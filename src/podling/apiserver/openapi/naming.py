@@ -21,6 +21,7 @@ _HOMES = {
     "meta": "io.k8s.apimachinery.pkg.apis.meta",
     "apiextensions": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
     "apiregistration": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
+    "metrics": "io.k8s.metrics.pkg.apis.metrics",
 }
 
 

@@ -12,6 +12,7 @@ from .strategy import Context, Strategy
 __all__ = ["Addresses", "Context", "Strategy", "of"]
 
 _MODULES = {
+    "apiregistration_v1:APIService": "api_service",
     "batch_v1:Job": "job",
     "certificates_v1:CertificateSigningRequest": "signing_request",
     "core_v1:Event": "event",

@@ -15,6 +15,7 @@ from . import (
     evictions,
     extension,
     groups,
+    measured,
     network,
     placement,
     pods,
@@ -98,6 +99,8 @@ LAYOUTS: Final[dict[Kind, Layout]] = {
     kinds.COMPOSITE_POD_GROUP_V1ALPHA3: groups.COMPOSITE_POD_GROUPS,
     kinds.STORAGE_VERSION: versions.STORAGE_VERSIONS,
     kinds.STORAGE_VERSION_MIGRATION: versions.STORAGE_VERSION_MIGRATIONS,
+    kinds.NODE_METRICS: measured.NODES,
+    kinds.POD_METRICS: measured.PODS,
     kinds.EVICTION_REQUEST_V1ALPHA1: evictions.EVICTION_REQUESTS,
     kinds.EVICTION_LIFECYCLE_V1ALPHA1: evictions.EVICTIONS,
 }

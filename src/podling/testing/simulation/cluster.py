@@ -53,6 +53,9 @@ class NoNodes:
     async def connect(self, node_name: str) -> NoReturn:
         raise ConnectionRefusedError(f"cannot call node {node_name}: it is simulated")
 
+    async def read(self, node_name: str, path: str) -> NoReturn:
+        raise ConnectionRefusedError(f"cannot call node {node_name}: it is simulated")
+
 
 class SimulatedCluster:
     """See the module. Without `beats` nodes renew no Leases, which spares time where no controller looks at them. `client` is an administrator's and `chronicle` the whole truth, whatever the weather."""

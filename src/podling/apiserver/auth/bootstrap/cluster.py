@@ -88,6 +88,11 @@ _AGGREGATED = (
         rule(READ, "resource.k8s.io", "resourceclaims resourceclaims/status resourceclaimtemplates"),
         labels={VIEW: "true"},
     ),
+    cluster_role(
+        "system:aggregated-metrics-reader",
+        rule(READ, "metrics.k8s.io", "pods nodes"),
+        labels={ADMIN: "true", EDIT: "true", VIEW: "true"},
+    ),
 )
 
 NODE_RULES = (
