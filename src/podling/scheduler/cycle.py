@@ -5,6 +5,7 @@ reasons, which gives the counts of the message that users know:
 
     0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {a: b}.
 
+What a plugin has against every node is said once, without a count.
 Among the best-scored nodes one is drawn with the given ``chance`` (upstream: selectHost, reservoir sampling).
 """
 
@@ -45,6 +46,10 @@ def schedule(
     total = int(alive.sum())
     if total == 0:
         return Unschedulable("no nodes available to schedule pods", frozenset())
+    for plugin in plugins:
+        refusal = plugin.prefilter(query, snapshot) if plugin.prefilter is not None else ""
+        if refusal:
+            return Unschedulable(f"0/{total} nodes are available: {refusal}.", frozenset({plugin.name}))
     left, reasons, rejecting = run_filters(query, snapshot, plugins, alive)
     if not left.any():
         counted = sorted(f"{count} {reason}" for reason, count in reasons.items())

@@ -1,7 +1,7 @@
 """What a plugin is: the question it gets and the answers it may give.
 
 The extension points carry upstream's names.  A plugin is a dataclass of functions, pure, over the whole snapshot:
-``filter`` gives rejections (a mask of nodes and why), ``score`` a vector on 0..100, ``retry_on`` the cluster events
+``prefilter`` says what keeps the Pod from every node, ``filter`` gives rejections (a mask of nodes and why), ``score`` a vector on 0..100, ``retry_on`` the cluster events
 after which a Pod that this plugin rejected deserves another look.
 """
 
@@ -25,6 +25,9 @@ class Cause(enum.Enum):
     NODE_TAINTS = "node's taints changed"
     POD_REMOVED = "assigned Pod removed"
     POD_CHANGED = "the Pod itself changed"
+    CLAIM_CHANGED = "a claim came or changed"
+    VOLUME_CHANGED = "a volume came or changed"
+    CLASS_CHANGED = "a storage class or a node's driver came or changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Rejection:
     final: bool = False
 
 
+Prefilter = Callable[[Query, Snapshot], str]
 Filter = Callable[[Query, Snapshot], Iterable[Rejection]]
 Score = Callable[[Query, Snapshot, Mask], Vector]
 
@@ -58,6 +62,7 @@ class Plugin:
     """A row of the profile.  ``score`` already lies on 0..100; ``weight`` multiplies it."""
 
     name: str
+    prefilter: Prefilter | None = None
     filter: Filter | None = None
     score: Score | None = None
     weight: int = 0

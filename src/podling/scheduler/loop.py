@@ -1,7 +1,7 @@
 """The shell: informers feed the queue and the snapshot, one task runs cycles, bindings run beside it.
 
 Nothing is decided here.  A placed Pod is *assumed* in the snapshot at once, so the next cycle sees it; the binding is
-written in the background and taken back if the API refuses it.  The loop sleeps until there is something to do: a Pod
+written in the background and taken back if the API refuses it.  A Pod whose volumes are bound with it waits for them first.  The loop sleeps until there is something to do: a Pod
 became active, or the queue's next deadline has come.
 """
 
@@ -23,8 +23,11 @@ from podling.client.informers import Informers
 from . import cycle, profile
 from .changes import node_causes, pod_left, wants_node
 from .framework import Cause, Plugin, Query
+from .plugins import volume_binding
 from .queue import SchedulingQueue, Statistics, Waiting
 from .snapshot import Snapshot, demand_of
+from .storage import Plan
+from .volumes import Unfulfilled, VolumeBinder
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,9 @@ class Scheduler(Service):
         self._snapshot = Snapshot()
         self._queue = SchedulingQueue(self._interested)
         self._wakeup = asyncio.Event()
+        self._volumes = VolumeBinder(
+            client, informers, self._snapshot.storage, wake=self._wake, is_wanted=self._queue.holds
+        )
         self._bindings = asyncio.Semaphore(BINDINGS_AT_ONCE)
 
     def statistics(self) -> Statistics:
@@ -73,6 +79,7 @@ class Scheduler(Service):
         )
         await nodes.wait_synced()
         await pods.wait_synced()
+        await self._volumes.wait_synced()
         self.tasks.start(self._run(), name="cycles")
 
     async def _run(self) -> None:
@@ -96,14 +103,35 @@ class Scheduler(Service):
         query = Query.of(entry.pod)
         outcome = cycle.schedule(query, self._snapshot, self._plugins, chance=self._chance)
         if isinstance(outcome, cycle.Placement):
+            plan = volume_binding.plan(query, self._snapshot, outcome.node)
             self._snapshot.place(entry.uid, outcome.node, query.demand)
-            self.tasks.start(self._bind(entry, outcome.node), name=f"bind-{entry.uid}")
+            if plan:
+                self._bindings.release()
+                self._snapshot.storage.promise(plan)
+                self.tasks.start(self._bind_with_volumes(entry, plan), name=f"volumes-{entry.uid}")
+            else:
+                self.tasks.start(self._bind(entry, outcome.node), name=f"bind-{entry.uid}")
             return
         self._bindings.release()
         self._queue.reject(entry, outcome.plugins, now=now)
         self.tasks.start(
             self._tell_unschedulable(entry.pod, outcome.message), name=f"unschedulable-{entry.uid}"
         )
+
+    async def _bind_with_volumes(self, entry: Waiting, plan: Plan) -> None:
+        """Others may be bound while this Pod's volumes are bound or made."""
+        try:
+            await self._volumes.fulfil(entry.uid, plan)
+        except (Unfulfilled, errors.ApiError, ConnectionFault) as error:
+            self._give_back(entry)
+            if not isinstance(error, errors.Conflict) and self._queue.holds(entry.uid):
+                message = f'running PreBind plugin "VolumeBinding": {error}'
+                self._events.event(entry.pod, "Warning", "FailedScheduling", message)
+            return
+        finally:
+            self._snapshot.storage.release(plan)
+        await self._bindings.acquire()
+        await self._bind(entry, plan.node)
 
     async def _bind(self, entry: Waiting, node: str) -> None:
         pod = entry.pod
@@ -117,16 +145,20 @@ class Scheduler(Service):
         try:
             await self._pods.create_subresource(meta.name or "", "binding", binding, namespace=meta.namespace)
         except (errors.ApiError, ConnectionFault) as error:
-            self._snapshot.displace(entry.uid)
             if not isinstance(error, (errors.NotFound, errors.Conflict)):
                 log.warning("cannot bind %s/%s to %s: %s", meta.namespace, meta.name, node, error)
-            self._queue.retry(entry, now=asyncio.get_running_loop().time())
-            self._wakeup.set()
+            self._give_back(entry)
             return
         finally:
             self._bindings.release()
         message = f"Successfully assigned {meta.namespace}/{meta.name} to {node}"
         self._events.event(pod, "Normal", "Scheduled", message)
+
+    def _give_back(self, entry: Waiting) -> None:
+        """The Pod did not get its node after all."""
+        self._snapshot.displace(entry.uid)
+        self._queue.retry(entry, now=asyncio.get_running_loop().time())
+        self._wakeup.set()
 
     async def _tell_unschedulable(self, pod: core_v1.Pod, message: str) -> None:
         """Say why in an Event and in the PodScheduled condition, which is written only when it changed."""
@@ -198,6 +230,7 @@ class Scheduler(Service):
 
     def _pod_gone(self, uid: str) -> None:
         self._queue.remove(uid)
+        self._volumes.nudge()
         if self._snapshot.displace(uid):
             self._wake(Cause.POD_REMOVED)
 

@@ -119,6 +119,10 @@ class SchedulingQueue:
         self._parked.pop(uid, None)
         self._in_cycle.pop(uid, None)
 
+    def holds(self, uid: str) -> bool:
+        """Whether the Pod still wants a node, waiting or in a cycle that has not ended."""
+        return uid in self._entries
+
     def pop(self, *, now: float) -> Waiting | None:
         """The next Pod: highest priority first, then the one that has waited longest.  Its cycle has begun."""
         self._promote(now)

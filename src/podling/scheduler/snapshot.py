@@ -22,6 +22,8 @@ from podling.api import pod as pods
 from podling.api import quantity
 from podling.api.types import core_v1
 
+from .storage import Storage, claims_of
+
 Mask = NDArray[np.bool_]
 Vector = NDArray[np.float64]
 
@@ -41,12 +43,13 @@ def amount(resource: str, given: quantity.Quantity) -> float:
 
 @dataclass(frozen=True, slots=True)
 class PodDemand:
-    """What one Pod takes from its node: amounts by resource, its host ports, and its scoring-only requests."""
+    """What one Pod takes from its node: amounts by resource, its host ports, its scoring-only requests, its claims' keys."""
 
     amounts: Mapping[str, float]
     ports: tuple[pods.HostPort, ...]
     scored_cpu: float
     scored_memory: float
+    claims: tuple[str, ...] = ()
 
 
 def demand_of(pod: core_v1.Pod) -> PodDemand:
@@ -59,6 +62,7 @@ def demand_of(pod: core_v1.Pod) -> PodDemand:
         tuple(pods.host_ports(pod)),
         amounts.get(CPU, 0.0) or DEFAULT_MILLI_CPU * containers,
         amounts.get(MEMORY, 0.0) or DEFAULT_MEMORY * containers,
+        claims_of(pod),
     )
 
 
@@ -88,6 +92,9 @@ class Snapshot:
         self.label_values: dict[str, _Interned] = {}
         self.taints: dict[Taint, Mask] = {}
         self.ports: dict[pods.HostPort, NDArray[np.int32]] = {}
+        self.storage = Storage()
+        self.claim_users: dict[str, dict[int, int]] = {}
+        """For each claim the rows of the nodes whose Pods use it, and how many of them do."""
         self._free: list[int] = []
         self._placed: dict[str, tuple[int, PodDemand]] = {}
         self._waiting: dict[str, dict[str, PodDemand]] = {}
@@ -190,6 +197,13 @@ class Snapshot:
         for port in demand.ports:
             column_of_port = self.ports.setdefault(port, np.zeros(len(self.alive), dtype=np.int32))
             column_of_port[row] += int(sign)
+        for claim in demand.claims:
+            users = self.claim_users.setdefault(claim, {})
+            users[row] = users.get(row, 0) + int(sign)
+            if not users[row]:
+                del users[row]
+            if not users:
+                del self.claim_users[claim]
 
     def _new_row(self, name: str) -> int:
         if self._free:
