@@ -181,8 +181,6 @@ async def test_kubectl_top(secured, kubectl, client_of):
     assert re.search(r"^web +\d+m +16Mi", pods, re.MULTILINE)
     containers = await kubectl("top", "pods", "--containers", "--sort-by=cpu")
     assert re.findall(r"^web +(\w) ", containers, re.MULTILINE) in (["a", "b"], ["b", "a"])
-    for how in ((), ("--output=plaintext-openapiv2",)):
-        assert re.search(r"^KIND: +PodMetrics$", await kubectl("explain", "pods.metrics.k8s.io", *how), re.M)
     table = await kubectl("get", "pods.metrics.k8s.io")
     assert re.search(r"^NAME +CPU +MEMORY +WINDOW$", table, re.MULTILINE)
     found = json.loads(await kubectl("get", "--raw", f"{PODS}/web"))

@@ -24,7 +24,7 @@ class NodeMetrics(ApiType, kw_only=True):
     kind: str = field(default_factory="NodeMetrics".__str__)
     api_version: str = field(default_factory="metrics.k8s.io/v1beta1".__str__)
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    timestamp: Time = field(default_factory=none)
+    timestamp: Time | None = field(default_factory=none)
     window: str = field(default_factory=str)
     usage: dict[str, Quantity] = field(default_factory=dict)
 
@@ -44,7 +44,7 @@ class PodMetrics(ApiType, kw_only=True):
     kind: str = field(default_factory="PodMetrics".__str__)
     api_version: str = field(default_factory="metrics.k8s.io/v1beta1".__str__)
     metadata: meta_v1.ObjectMeta = field(default_factory=meta_v1.ObjectMeta)
-    timestamp: Time = field(default_factory=none)
+    timestamp: Time | None = field(default_factory=none)
     window: str = field(default_factory=str)
     containers: list[ContainerMetrics] = field(default_factory=[].copy)
 
