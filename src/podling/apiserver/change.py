@@ -33,15 +33,15 @@ Make = Callable[[Object, bytes], Object]
 class Scope:
     """Which part of an object a request may change, and which stages its change goes through.
 
-    `part` is what the request may set: "main" (everything but status), "status", or "given" (exactly what the maker
-    returned, which has seen to the rest).  `is_bare` is for the server's own doing on somebody's behalf, such as a
+    `part` is what the request may set: "main" (everything but status), "status", "approval" (the decision on a certificate
+    request, in its status) or "given" (exactly what the maker returned, which has seen to the rest).  `is_bare` is for the server's own doing on somebody's behalf, such as a
     binding: it is neither tracked, admitted nor validated as a change of the object.  `is_patch` says that the maker
     starts from what is stored, so that no kind insists on a revision.  `is_applied` says that it has counted the managed
     fields, too, as an apply does.
     """
 
     subresource: str = ""
-    part: Literal["main", "status", "given"] = "main"
+    part: Literal["main", "status", "approval", "given"] = "main"
     is_bare: bool = False
     is_patch: bool = False
     is_applied: bool = False
@@ -49,6 +49,7 @@ class Scope:
 
 MAIN = Scope()
 STATUS = Scope("status", part="status")
+APPROVAL = Scope("approval", part="approval")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,8 @@ async def _commit(
 async def _complete(call: Call, old: Object, new: Object, *, options: WriteOptions, scope: Scope) -> None:
     """The stages between identity and encoding."""
     strategy = call.resource.strategy
-    if scope.part == "status":
+    is_status = scope.part in ("status", "approval")
+    if is_status:
         strategy.reset_for_status(new.body, old.body)
     elif scope.part == "main":
         strategy.reset(new.body, old.body)
@@ -121,10 +123,11 @@ async def _complete(call: Call, old: Object, new: Object, *, options: WriteOptio
         tracking.track(call, old, new, options, subresource=scope.subresource)
     review = call.review(Operation.UPDATE, obj=new, old=old, is_dry_run=options.dry_run)
     await call.services.admission.admit(review)
-    if scope.part != "status":
+    if not is_status:
         strategy.prepare_update(new.body, old.body, call.context())
     rules, storage = call.resource.rules, call.resource.storage
-    judged = {"main": rules.update, "status": rules.update_status}.get(scope.part)
+    judges = {"main": rules.update, "status": rules.update_status, "approval": rules.update_approval}
+    judged = judges.get(scope.part)
     faults = list(metadata.update(storage, new.metadata, old.metadata))
     if judged is not None:
         faults += judged(new.body, old.body)

@@ -24,9 +24,9 @@ from podling.store.interface import Store
 from podling.store.watchcache import Selection, WatchCache
 
 from . import endpoints, indexing, serving, startup
-from .admission import PLUGINS, Admission
+from .admission import PLUGINS, Admission, Plugin
 from .admission.resource_quota import ResourceQuotas
-from .auth import escalation
+from .auth import escalation, signers
 from .auth.authenticate import Authenticator
 from .auth.bootstrap import NODE_RULES
 from .auth.node import NodeAuthorizer
@@ -171,11 +171,16 @@ class ApiServer(Service):
             tokens=tokens,
             dial=dial,
             usage=Collector(dial, clock),
-            admission=Admission(world, (*PLUGINS, escalation.plugin(self._authorizer), quotas.plugin())),
+            admission=Admission(world, (*PLUGINS, *self._judges(), quotas.plugin())),
             turns=Turns(self.cache),
             metrics=self.metrics,
             closing=asyncio.Event(),
         )
+
+    def _judges(self) -> Iterator[Plugin]:
+        """What admits by the rights of whoever asks."""
+        yield from signers.plugins(self._authorizer)
+        yield escalation.plugin(self._authorizer)
 
     def _make_endpoints(self) -> endpoints.Endpoints:
         config, services = self.config, self._services

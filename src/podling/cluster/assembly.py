@@ -199,6 +199,7 @@ class Cluster:
             random=self._chance,
             settings=ControllerSettings(
                 root_ca=root_ca,
+                signing_key=(self.layout.pki / "ca.key").read_bytes(),
                 node_monitor_grace_period=self.config.grace_seconds,
                 node_monitor_period=self.config.monitor_seconds,
             ),

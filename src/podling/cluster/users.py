@@ -12,6 +12,9 @@ SCHEDULER = UserInfo("system:kube-scheduler", groups=(AUTHENTICATED,))
 
 
 _ACCOUNTS = {
+    "certificatesigningrequest-approving-controller": "certificate-controller",
+    "certificatesigningrequest-cleaner-controller": "certificate-controller",
+    "certificatesigningrequest-signing-controller": "certificate-controller",
     "daemonset-controller": "daemon-set-controller",
     "endpoints-controller": "endpoint-controller",
     "endpointslice-mirroring-controller": "endpointslicemirroring-controller",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from . import (
+    certificates,
     clusterroleaggregation,
     cronjob,
     daemonset,
@@ -61,6 +62,9 @@ CONTROLLERS: Mapping[str, Build] = {
     persistentvolume.NAME: persistentvolume.controller,
     persistentvolumeclaimprotection.NAME: persistentvolumeclaimprotection.controller,
     persistentvolumeprotection.NAME: persistentvolumeprotection.controller,
+    certificates.approval.NAME: certificates.approval.controller,
+    certificates.signer.NAME: certificates.signer.controller,
+    certificates.cleaner.NAME: certificates.cleaner.controller,
     ttlafterfinished.NAME: ttlafterfinished.controller,
     garbagecollector.NAME: garbagecollector.controller,  # last: it shares the informers of all others
 }

@@ -10,6 +10,8 @@ class ControllerSettings:
     """Settings of all controllers.
 
     root_ca                   certificates (PEM) that Pods verify the API server with; published in every namespace.
+    signing_key               private key (PEM) of the authority whose certificate `root_ca` is; signs certificate requests. "": none are.
+    signing_seconds           longest life of such a certificate; upstream's `--cluster-signing-duration`, a year.
     terminated_pod_threshold  finished Pods that are kept; beyond it the oldest go. Upstream's default; 0 keeps all.
     missing_node_seconds      how long a node must be gone before its Pods are given up; upstream's, so that a node that is
                               registered again at once keeps its Pods.
@@ -26,6 +28,8 @@ class ControllerSettings:
     """
 
     root_ca: str
+    signing_key: bytes = b""
+    signing_seconds: float = 365 * 24 * 3600.0
     terminated_pod_threshold: int = 12500
     missing_node_seconds: float = 40.0
     node_monitor_period: float = 5.0

@@ -89,9 +89,12 @@ def signing_key():
 
 
 class ControllersWorld:
-    """`with_agent=False`: Pods are created and scheduled, but nobody runs them."""
+    """`with_agent=False`: Pods are created and scheduled, but nobody runs them.  `settings` are the controllers'."""
 
-    def __init__(self, folder, *, with_agent=True, nodes=(NODE,), rows=CONTROLLERS, pulls=None, epoch=EPOCH):
+    def __init__(
+        self, folder, *, with_agent=True, nodes=(NODE,), rows=CONTROLLERS, pulls=None, epoch=EPOCH, **settings
+    ):
+        self.settings = ControllerSettings(**{"root_ca": "CA", **settings})
         self.folder, self.nodes, self.rows = folder, nodes if with_agent else (), rows
         self.clock = LoopClock(epoch)
         self.images = SimulatedImages(pulls)
@@ -208,7 +211,7 @@ class ControllersWorld:
             informers=self.informers,
             clock=self.clock,
             random=random.Random(5),
-            settings=ControllerSettings(root_ca="CA"),
+            settings=self.settings,
         )
         self.controllers = Controllers(context, self.rows)
         await self._run(self.controllers, self.controllers.stop)

@@ -6,6 +6,7 @@ any of these functions, each yielding `FieldError`s:
     create(body)            a new object
     update(body, old)       a change of anything but status
     update_status(body, old)
+    update_approval(body, old)
 
 Modules are imported when the first object of their kind arrives.  Messages and paths follow
 k8s.io/kubernetes/pkg/apis/<group>/validation; where upstream accepts nonsense for old clients' sake, so do we.
@@ -31,6 +32,7 @@ _MODULES = {
     "apps_v1:StatefulSet": "stateful_set",
     "batch_v1:CronJob": "cron_job",
     "batch_v1:Job": "job",
+    "certificates_v1:CertificateSigningRequest": "certificate_signing_request",
     "core_v1:ConfigMap": "config_map",
     "core_v1:Endpoints": "endpoints",
     "core_v1:LimitRange": "limit_range",
@@ -60,13 +62,15 @@ class Rules:
     create: Callable[[Any], Faults]
     update: Callable[[Any, Any], Faults]
     update_status: Callable[[Any, Any], Faults]
+    update_approval: Callable[[Any, Any], Faults]
 
 
 def _no_rules(*_: Any) -> Faults:
     return ()
 
 
-_NONE = Rules(_no_rules, _no_rules, _no_rules)
+_RULES = ("create", "update", "update_status", "update_approval")
+_NONE = Rules(_no_rules, _no_rules, _no_rules, _no_rules)
 
 
 def of(kind: Kind) -> Rules:
@@ -75,4 +79,4 @@ def of(kind: Kind) -> Rules:
     if name is None:
         return _NONE
     module = importlib.import_module(f"{__name__}.{name}")
-    return Rules(*(getattr(module, rule, _no_rules) for rule in ("create", "update", "update_status")))
+    return Rules(*(getattr(module, rule, _no_rules) for rule in _RULES))
