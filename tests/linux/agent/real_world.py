@@ -49,13 +49,14 @@ class _Nobody:
 
 
 class RealWorld:
-    def __init__(self, folder: Path, *, netns: str, images: Path) -> None:
+    def __init__(self, folder: Path, *, netns: str, images: Path, runtime: str = "") -> None:
         self.name = f"test-{secrets.token_hex(4)}"
         self.host = Host(netns, f"podling/{self.name}/{NODE}", folder / "node")
         self.network = NodeNetwork(
             self.host, Names(self.name, NODE), ranges=Ranges("10.42.0.0/24", "10.42.0.0/16", "10.43.0.0/16")
         )
         self.images = ImageStore(images)
+        self._runtime = runtime
         self.agent: Agent | None = None
         self._stack = AsyncExitStack()
 
@@ -115,6 +116,7 @@ class RealWorld:
             state_dir=self.host.state_dir / "runtime",
             cgroup_root=self.host.cgroup,
             host_netns=self.host.netns,
+            runtime=self._runtime,
         )
         client = Client(
             InProcessTransport(self.server, KUBELET), user_agent="kubelet", field_manager="kubelet"

@@ -11,13 +11,15 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from real_netns import make_netns, remove_netns
 from real_world import RealWorld
 
 from podling.api.types import core_v1
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,17 +106,28 @@ def play(
     rows: Sequence[Row], *, folder: Path, images: Path, prepare: Callable[[RealWorld], Awaitable[None]]
 ) -> dict[str, Outcome]:
     """All rows in a world of their own, after ``prepare`` has made what they refer to."""
+
+    async def all_rows(world: RealWorld) -> dict[str, Outcome]:
+        await prepare(world)
+        return await run(world, rows)
+
+    return in_world(all_rows, folder=folder, images=images)
+
+
+def in_world(
+    work: Callable[[RealWorld], Awaitable[T]], *, folder: Path, images: Path, runtime: str = ""
+) -> T:
+    """What ``work`` finds in a world of its own."""
     if os.geteuid() != 0:
         pytest.skip("needs root: namespaces, mounts and cgroups")
-
-    async def all_rows(netns: str) -> dict[str, Outcome]:
-        async with RealWorld(folder, netns=netns, images=images) as world:
-            await prepare(world)
-            return await run(world, rows)
-
     path = folder / f"netns-{secrets.token_hex(4)}"
+
+    async def whole() -> T:
+        async with RealWorld(folder, netns=str(path), images=images, runtime=runtime) as world:
+            return await work(world)
+
     make_netns(path)
     try:
-        return asyncio.run(all_rows(str(path)))
+        return asyncio.run(whole())
     finally:
         remove_netns(path)

@@ -72,7 +72,7 @@ def _full(names: tuple[str, ...]) -> set[str]:
     full = {name if name.startswith("CAP_") else f"CAP_{name}" for name in (n.upper() for n in names)}
     unknown = full - set(NAMES) - {"CAP_ALL"}
     if unknown:
-        raise CreateFault(f"cannot use capability {min(unknown)}: the kernel has none of this name")
+        raise CreateFault(f'unknown capability "{min(unknown)}"')
     return full
 
 

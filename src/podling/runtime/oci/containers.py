@@ -354,7 +354,7 @@ def _supervisor(folder: Path) -> ProcessId | None:
 
 def _note_start(context: Context, cell: Cell) -> None:
     records.save(cell.folder / "status.json", cell.status)
-    key = plan.filter_key(context, cell.record.config)
+    key = plan.filter_key(context, cell.folder)
     if key is not None:
         context.filters.keep(key, context.config.run / cell.id / "seccomp.bpf")
 

@@ -41,12 +41,20 @@ def profile(wanted: SeccompProfile, capabilities: Iterable[str], *, privileged: 
         return None
     if wanted.kind == "RuntimeDefault":
         return default(frozenset(capabilities))
+    return _load(wanted.path or "")
+
+
+def _load(path: str) -> Profile:
+    """A profile of the node, its faults in containerd's words."""
     try:
-        document = json.loads(Path(wanted.path or "").read_bytes())
-    except (OSError, ValueError) as error:
-        raise CreateFault(f"cannot load seccomp profile {wanted.path}: {error}") from error
+        document = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise CreateFault(f'cannot load seccomp profile "{path}": open {path}: {why}') from error
+    except ValueError as error:
+        raise CreateFault(f'decoding seccomp profile failed "{path}": {error}') from error
     if not isinstance(document, dict) or "defaultAction" not in document:
-        raise CreateFault(f"cannot load seccomp profile {wanted.path}: it has no defaultAction")
+        raise CreateFault(f'decoding seccomp profile failed "{path}": it has no defaultAction')
     return document
 
 
