@@ -91,6 +91,20 @@ def mounts_below(path: str) -> list[str]:
     return [point for point in reversed(points) if point == prefix or point.startswith(f"{prefix}/")]
 
 
+def mount_holding(path: str) -> tuple[str, list[str]]:
+    """The mount point that ``path`` lies on, and the mount's optional fields (``shared:7``, ``master:3``)."""
+    wanted = os.path.realpath(path)
+    found: tuple[str, list[str]] = ("/", [])
+    with open("/proc/thread-self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            fields = line.partition(" - ")[0].split(" ")
+            point = _unescaped(fields[4])
+            inside = wanted == point or wanted.startswith(f"{point.rstrip('/')}/")
+            if inside and len(point) >= len(found[0]):  # of several on one point the last is seen
+                found = (point, [field for field in fields[6:] if field])
+    return found
+
+
 def _unescaped(field: str) -> str:
     """The kernel writes blanks and backslashes of paths as octal numbers."""
     for number in ("040", "011", "012", "134"):

@@ -171,6 +171,67 @@ def empty_dirs() -> list[Row]:
     return rows
 
 
+def tokens() -> list[Row]:
+    """Who may read a service account's token."""
+
+    def row(about: str, says: str, **context: Any) -> Row:
+        return Row(
+            about=f"token {about}",
+            script="stat -Lc '%a %u %g' /v/token",
+            says=[says],
+            mounts=MOUNT,
+            spec={
+                "volumes": [{"name": "v", **projected("serviceAccountToken", path="token")}],
+                "securityContext": context,
+            },
+        )
+
+    return [
+        row("of nobody in particular is for all", "644 0 0"),
+        row("of one user is his alone", "600 1000 0", runAsUser=1000),
+        row("of a group is the group's too", "640 0 1001", fsGroup=1001),
+        row("of user and group", "640 1000 1001", runAsUser=1000, fsGroup=1001),
+    ]
+
+
+def memory() -> list[Row]:
+    """How large a tmpfs is: what fits in, and what does not."""
+
+    def row(about: str, limit: str | None, resources: dict[str, Any]) -> Row:
+        source = {"medium": "Memory", **({"sizeLimit": limit} if limit else {})}
+        fill = "dd if=/dev/zero of=/v/f bs=64k count=17 2>&1 | grep -o 'No space left on device'"
+        return Row(
+            about=f"memory volume {about}",
+            script=f"df -k /v | tail -1 | awk '{{print $2}}'; {fill}; stat -c %s /v/f",
+            says=["1024", "No space left on device", "1048576"],
+            mounts=MOUNT,
+            container={"resources": resources},
+            spec={"volumes": [{"name": "v", "emptyDir": source}]},
+        )
+
+    wide = {"limits": {"memory": "32Mi"}}
+    return [
+        row("ends at its limit", "1Mi", {}),
+        row("ends at its limit before the pod's", "1Mi", wide),
+    ]
+
+
+HOST_PATHS = [
+    Row(
+        about=f"hostPath {kind or 'of no type'}",
+        script=script,
+        says=[says],
+        mounts=MOUNT,
+        spec={"volumes": [{"name": "v", "hostPath": {"path": path, "type": kind}}]},
+    )
+    for kind, path, script, says in (
+        ("File", "/etc/hostname", "test -f /v && echo file", "file"),
+        ("Directory", "/etc", "test -d /v && echo folder", "folder"),
+        ("CharDevice", "/dev/null", "test -c /v && echo device", "device"),
+        ("", "/dev/null", "test -c /v && echo device", "device"),
+    )
+]
+
 SUBPATHS = [
     Row(
         about=f"subPath of {kind}",
@@ -273,6 +334,9 @@ ROWS = [
     *downward("downwardAPI", _downward),
     *downward("projected downwardAPI", _projected_downward),
     *empty_dirs(),
+    *tokens(),
+    *memory(),
+    *HOST_PATHS,
     *SUBPATHS,
     *COMBINED,
 ]

@@ -14,10 +14,10 @@ from podstate_world import container, pod
 
 from podling.agent import mounts
 from podling.agent.errors import ConfigFault, VolumeFault
-from podling.agent.volumes import atomic, emptydir, hostpath, hugepages, ownership, payload, removal, subpath
+from podling.agent.volumes import atomic, emptydir, hostpath, hugepages, ownership, payload, subpath
 from podling.agent.volumes.payload import File
 from podling.api.types import core_v1
-from podling.runtime import linux
+from podling.runtime import linux, removal
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: changes owners, mounts")
 

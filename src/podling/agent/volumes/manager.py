@@ -16,8 +16,8 @@ from podling.agent.podspec.fields import Facts
 from podling.agent.references import References
 from podling.agent.tokens import Tokens
 from podling.api.types import core_v1
+from podling.runtime import removal
 
-from . import removal
 from .context import Context
 from .table import plugin_for
 
@@ -120,7 +120,8 @@ class VolumeManager:
             raise VolumeFault(_failed(volume, _words(error))) from error
 
     def _remove(self, uid: str) -> None:
-        for place in (self._paths.pod(uid), self._paths.memory / uid):
+        """The folder that tells that the Pod was here goes last, so that whoever is killed is taken up where he was."""
+        for place in (self._paths.memory / uid, self._paths.pod(uid)):
             removal.remove(place)
 
 

@@ -16,9 +16,7 @@ import stat
 from pathlib import Path
 
 from podling.agent.errors import ConfigFault
-from podling.runtime import linux
-
-from . import removal
+from podling.runtime import linux, removal
 
 
 def check(part: str) -> None:

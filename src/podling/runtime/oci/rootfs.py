@@ -7,11 +7,11 @@ all options must fit in one page).
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 from pathlib import Path
 
-from podling.runtime import linux
+from podling.runtime import linux, removal
 from podling.runtime.images import Rootfs
 from podling.runtime.interface import CreateFault
 
@@ -58,13 +58,9 @@ def mount_read_only(target: Path, image: Rootfs) -> None:
 
 def remove(folder: Path, writable: Path) -> None:
     """Unmount and delete everything of a container's folders.  Idempotent."""
-    linux.unmount(str(folder / "rootfs"))
-    staged = folder / "mounts"
-    if staged.is_dir():
-        for each in staged.iterdir():
-            linux.unmount(str(each))
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(writable, ignore_errors=True)
+    for place in (folder, writable):
+        with contextlib.suppress(FileNotFoundError):
+            removal.remove(place)
 
 
 def _escaped(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Taking away a Pod's folder with all that its containers have put there, and nothing else.
+"""Taking away a folder with all that containers have put there, and nothing else.
 
 What containers leave behind is theirs to choose: a privileged one may have mounted a disk, or the machine's own root, inside a
 volume, and any may have made folders deeper than a program can recurse or paths longer than the kernel takes.  So everything that
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from podling.runtime import linux
+from . import linux
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
