@@ -156,3 +156,40 @@ async def test_too_many_streams_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
     connection.feed_eof()
     assert await connection.accept() is None
     assert wire.frames() == [frames.Reset(3)]
+
+
+async def test_what_one_side_opens_the_other_accepts():
+    client, server = Wire(), Wire()
+    asking, serving = multiplex.Connection(client), multiplex.Connection(server)
+    opened = [await asking.open({"streamtype": kind}) for kind in ("error", "stdin")]
+    await opened[1].write(b"hello")
+    await opened[1].finish()
+    serving.feed_data(client.written)
+    error, stdin = await serving.accept(), await serving.accept()
+    assert (error.headers, stdin.headers) == ({"streamtype": "error"}, {"streamtype": "stdin"})
+    assert [await stdin.read(), await stdin.read()] == [b"hello", b""]
+    await error.write(b"no")
+    await error.finish()
+    asking.feed_data(server.written)
+    assert [await opened[0].read(), await opened[0].read()] == [b"no", b""]
+
+
+async def test_a_connection_that_is_gone_opens_no_stream():
+    connection = multiplex.Connection(Wire())
+    connection.feed_eof()
+    with pytest.raises(ConnectionError):
+        await connection.open({})
+
+
+async def test_what_was_said_is_read_after_the_other_side_has_gone():
+    client = Client()
+    connection = multiplex.Connection(Wire())
+    connection.feed_data(client.open(1) + client.open(3) + data(1, b"all", last=True) + data(3, b"half"))
+    whole, cut = await connection.accept(), await connection.accept()
+    connection.feed_eof()
+    assert [await whole.read(), await whole.read()] == [b"all", b""]
+    assert await cut.read() == b"half"
+    with pytest.raises(ConnectionError):
+        await cut.read()
+    with pytest.raises(ConnectionError):
+        await whole.write(b"late")

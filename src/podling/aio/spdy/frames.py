@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -144,10 +144,13 @@ class Writer:
     def __init__(self) -> None:
         self._deflate = zlib.compressobj(zdict=DICTIONARY)
 
+    def open(self, stream: int, headers: Mapping[str, str]) -> bytes:
+        """Open a stream."""
+        return _control(SYN_STREAM, struct.pack(">IIH", stream, 0, 0) + self._block(headers))
+
     def reply(self, stream: int) -> bytes:
         """Accept a stream, with no headers."""
-        block = self._deflate.compress(struct.pack(">I", 0)) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
-        return _control(SYN_REPLY, struct.pack(">I", stream) + block)
+        return _control(SYN_REPLY, struct.pack(">I", stream) + self._block({}))
 
     def data(self, stream: int, data: bytes, *, is_last: bool = False) -> bytes:
         """Data in frames that clients expect; `is_last` says that this side is done with the stream."""
@@ -167,6 +170,12 @@ class Writer:
 
     def goodbye(self, last: int) -> bytes:
         return _control(GOAWAY, struct.pack(">II", last, 0))
+
+    def _block(self, headers: Mapping[str, str]) -> bytes:
+        words = [word.encode() for pair in headers.items() for word in pair]
+        text = struct.pack(">I", len(headers))
+        text += b"".join(struct.pack(">I", len(word)) + word for word in words)
+        return self._deflate.compress(text) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
 
 
 def _control(kind: int, body: bytes) -> bytes:

@@ -1,7 +1,9 @@
-"""The serving side of one SPDY connection: the other side opens streams, each of which carries bytes both ways.
+"""One SPDY connection: a side opens streams, each of which carries bytes both ways.
 
-    feed_data --> streams' own queues --> `Stream.read`            `accept` gives new streams and answers pings,
-    `Stream.write`, `finish`, `reset` --> wire                     so somebody has to wait in it all the time
+    feed_data --> streams' own queues --> `Stream.read`            `accept` gives the other side's streams and answers
+    `Stream.write`, `finish`, `reset` --> wire                     pings, so somebody has to wait in it all the time
+
+A client opens streams with `open`, a server takes them from `accept`; otherwise both sides are the same.
 
 SPDY as Kubernetes uses it has no flow control of its own, so what is received but not yet read is bounded for all
 streams together: above `MAX_WAITING` bytes the wire is not read until some are fetched.  A stream that nobody reads
@@ -36,7 +38,7 @@ class Wire(Protocol):
 
 
 class Stream:
-    """One stream that the other side opened, with the headers that it gave."""
+    """One stream, with the headers that who opened it gave."""
 
     def __init__(self, connection: Connection, number: int, headers: Mapping[str, str]) -> None:
         self.number = number
@@ -45,6 +47,11 @@ class Stream:
         self._pieces: deque[bytes] = deque()
         self._changed = asyncio.Event()
         self._has_all = self._is_finished = self._is_broken = False
+
+    @property
+    def has_ended(self) -> bool:
+        """The other side has said all, or is gone; it may not have been read yet."""
+        return self._has_all or self._is_broken
 
     async def read(self) -> bytes:
         """The next bytes; b"" when the other side has finished. Raises ConnectionResetError when it gave up or is gone."""
@@ -98,15 +105,25 @@ class Stream:
         self._connection.forget(self.number)
         self._changed.set()
 
+    def left(self) -> None:
+        """For the connection, whose other side has gone: what it said before can still be read."""
+        self._is_finished = True
+        self._is_broken = not self._has_all
+        self._connection.forget(self.number)
+        self._changed.set()
+
     def _forget_if_done(self) -> None:
         if self._has_all and self._is_finished:
             self._connection.forget(self.number)
 
 
 class Connection:
-    """`feed_data` and `feed_eof` are for the wire, `accept` and `close` for who serves it, the rest for streams."""
+    """`feed_data` and `feed_eof` are for the wire, `open`, `accept` and `close` for its owner, the rest for streams.
 
-    def __init__(self, wire: Wire) -> None:
+    `most`: bytes received and not yet read, above which the wire is left unread.
+    """
+
+    def __init__(self, wire: Wire, *, most: int = MAX_WAITING) -> None:
         self._wire = wire
         self._reader = frames.Reader()
         self._writer = frames.Writer()
@@ -114,7 +131,9 @@ class Connection:
         self._opened: deque[Stream] = deque()
         self._answers: deque[bytes] = deque()
         self._last = 0
-        self._inflow = Inflow(wire, most=MAX_WAITING)
+        self._next = 1
+        self._ours: set[Stream] = set()
+        self._inflow = Inflow(wire, most=most)
 
     def statistics(self) -> Mapping[str, int]:
         return {"streams": len(self._streams), "waiting": self._inflow.waiting}
@@ -132,8 +151,18 @@ class Connection:
     def feed_eof(self) -> None:
         """The other side has gone."""
         for stream in [*self._streams.values()]:
-            stream.broken()
+            stream.left()
         self._inflow.end()
+
+    async def open(self, headers: dict[str, str]) -> Stream:
+        """A new stream, as a client opens them (odd numbers). Raises ConnectionError."""
+        if self._inflow.has_ended:
+            raise ConnectionResetError("the connection is closed")
+        number, self._next = self._next, self._next + 2
+        stream = self._streams[number] = Stream(self, number, headers)
+        self._ours.add(stream)
+        await self._wire.write(self._writer.open(number, headers))
+        return stream
 
     async def accept(self) -> Stream | None:
         """The next stream that is opened; None at the end. Raises ConnectionError."""
@@ -178,7 +207,15 @@ class Connection:
                 self._owe(self._writer.ping(number))
             case frames.Reset(number):
                 if number in self._streams:
-                    self._streams[number].broken()
+                    self._given_up(self._streams[number])
+
+    def _given_up(self, stream: Stream) -> None:
+        """By the other side.  Kubernetes' servers reset everything when they are done, right behind their last word; a
+        client's reset means that it wants to hear no more."""
+        if stream in self._ours:
+            stream.left()
+        else:
+            stream.broken()
 
     def _open(self, number: int, headers: dict[str, str], *, is_last: bool) -> None:
         if number <= self._last:
