@@ -59,7 +59,9 @@ class Memory:
     def __post_init__(self) -> None:
         self.allocation = allocation.recovered(self.pod)
         self.resizing.actuated = allocation.actuated(self.pod)
-        self.resizing.whole = allocation.in_force(self.pod)
+        self.resizing.whole = in_force = allocation.in_force(self.pod)
+        whole = in_force.spec.resources if in_force.spec else None
+        self.resizing.bounds = dict.fromkeys(self.resizing.actuated, whole)
         self.learn(self.pod)
 
     def learn(self, pod: core_v1.Pod) -> None:

@@ -53,7 +53,7 @@ async def _resize(kit: Kit, memory: Memory, action: ResizePod) -> None:
     for container, container_id in containers:
         wanted = resources.of_container(pod, container, memory_capacity=kit.node.memory)
         await kit.runtime.update_resources(container_id, wanted)
-        memory.resizing.actuated[container_id] = container.resources or core_v1.ResourceRequirements()
+        memory.resizing.carried_out(container_id, container, pod)
         kit.observed.put_container(await kit.runtime.container(container_id))
     if action.final:
         await kit.runtime.update_sandbox(action.sandbox_id, resources.of_pod(pod))

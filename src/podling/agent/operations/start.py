@@ -61,7 +61,7 @@ async def _create(
     except RuntimeFault as fault:
         _failed(kit, memory, container, "CreateContainerError", str(fault))
         return None
-    memory.resizing.actuated[container_id] = container.resources or core_v1.ResourceRequirements()
+    memory.resizing.carried_out(container_id, container, memory.pod)
     return container_id
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +113,19 @@ class KillContainer(Action):
 
 @dataclass(frozen=True, slots=True)
 class ResizePod(Action):
-    """Give running containers the resources that they have been granted; ``final``: and then the Pod's own group."""
+    """Give running containers the resources that they have been granted; ``final``: and then the Pod's own group.
 
+    No container is started meanwhile: that widens the group for it.
+    """
+
+    KEY: ClassVar = "resize"
     sandbox_id: str
     containers: tuple[str, ...] = ()
     final: bool = True
 
     @property
     def key(self) -> str:
-        return "resize"
+        return self.KEY
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,14 +29,14 @@ def bring_up(draft: Draft) -> None:
     _drop_old_sandboxes(draft, sandbox)
     if not _volumes_ready(draft):
         return
-    resizing.carry_on(draft, sandbox)
     ephemerals.run(draft, sandbox)
-    if not inits.run(draft, sandbox):
-        return
-    for container in view.spec.containers:
-        _keep(draft, container, sandbox)
-        trim(draft, container)
-    draft.over = not _any_alive(view) and not _any_wanted(view) and not draft.is_under_way("start/")
+    if inits.run(draft, sandbox):
+        for container in view.spec.containers:
+            _keep(draft, container, sandbox)
+            trim(draft, container)
+        draft.over = not _any_alive(view) and not _any_wanted(view) and not draft.is_under_way("start/")
+    if not draft.over:
+        resizing.carry_on(draft, sandbox)
 
 
 def ready_sandbox(view: View) -> Sandbox | None:

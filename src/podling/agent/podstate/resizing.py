@@ -44,7 +44,7 @@ def carry_on(draft: Draft, sandbox: Sandbox) -> None:
 
 def in_progress(view: View) -> bool:
     """Whether something of the Pod has not got yet what it has been granted."""
-    return bool("resize" in view.busy or _whole_differs(view) or next(_changed(view), None))
+    return bool(ResizePod.KEY in view.busy or _whole_differs(view) or next(_changed(view), None))
 
 
 def resource_conditions(view: View) -> list[core_v1.PodCondition]:
@@ -75,8 +75,20 @@ def _changed(view: View) -> Iterator[tuple[core_v1.Container, Container]]:
         if record is None or record.state is not ContainerState.RUNNING:
             continue
         given = view.resizing.actuated.get(record.id)
-        if given is not None and any(_differences(given, container.resources or NOTHING)):
+        if given is None:
+            continue
+        if any(_differences(given, container.resources or NOTHING)) or _is_bound_anew(
+            view, container, record
+        ):
             yield container, record
+
+
+def _is_bound_anew(view: View, container: core_v1.Container, record: Container) -> bool:
+    """Whether limits of the whole Pod have changed that bound a container without limits of its own."""
+    before, now = view.resizing.bounds.get(record.id), view.spec.resources
+    own = (container.resources.limits if container.resources else None) or {}
+    had, has = (before.limits if before else None) or {}, (now.limits if now else None) or {}
+    return any(name not in own and _amount(had, name) != _amount(has, name) for name in _RESOURCES)
 
 
 def _needs_restart(container: core_v1.Container, given: Requirements) -> bool:

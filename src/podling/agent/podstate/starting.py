@@ -6,7 +6,7 @@ from podling.api.types import core_v1
 from podling.runtime.interface import Container, ContainerState, Sandbox
 
 from . import restarts
-from .actions import Note, PrepareImage, RemoveContainer, StartContainer
+from .actions import Note, PrepareImage, RemoveContainer, ResizePod, StartContainer
 from .draft import Draft, Waiting
 from .view import Failure, View
 
@@ -25,7 +25,7 @@ def start(draft: Draft, container: core_v1.Container, sandbox: Sandbox) -> None:
     created = _never_started(previous, sandbox)
     if image is None and created is None:
         draft.act(PrepareImage(name))
-    elif not draft.is_under_way("start/"):
+    elif not draft.is_under_way("start/") and not draft.is_under_way(ResizePod.KEY):
         draft.act(
             StartContainer(
                 name=name,

@@ -38,6 +38,7 @@ class Resizing:
     granted     the generation of the object that the allocation is of.
     error       why the latest try to carry it out failed.
     actuated    what running containers have been given, by container id; absent: what is allocated.
+    bounds      what was given for the whole Pod when a running container got its own, by container id.
     whole       what the Pod's control group was last made for: the Pod as it was then.
     restarting  containers that were ended so that they start again with other resources.
     forgiven    ended containers for which the next attempt need not wait: their Pod has got other resources since.
@@ -47,9 +48,15 @@ class Resizing:
     granted: int | None = None
     error: str = ""
     actuated: dict[str, Requirements] = field(default_factory=dict)
+    bounds: dict[str, Requirements | None] = field(default_factory=dict)
     whole: core_v1.Pod | None = None
     restarting: set[str] = field(default_factory=set)
     forgiven: set[str] = field(default_factory=set)
+
+    def carried_out(self, container_id: str, container: core_v1.Container, pod: core_v1.Pod) -> None:
+        """The container runs with its own resources and within those of the Pod."""
+        self.actuated[container_id] = container.resources or NOTHING
+        self.bounds[container_id] = pod.spec.resources if pod.spec else None
 
     def restart(self, container_id: str) -> None:
         """The container is being ended and starts again at once."""
@@ -123,7 +130,7 @@ def in_force(pod: core_v1.Pod) -> core_v1.Pod:
         return known.resources if known is not None and known.resources is not None else given
 
     containers = {name: told(name, given) for name, given in wanted.containers.items()}
-    return applied(pod, Allocation(containers, status.resources if wanted.whole is not None else None))
+    return applied(pod, Allocation(containers, wanted.whole and (status.resources or wanted.whole)))
 
 
 def _told(status: core_v1.ContainerStatus | None, wanted: Requirements) -> Requirements:
