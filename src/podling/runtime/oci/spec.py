@@ -96,7 +96,12 @@ def command(config: ContainerConfig, image: ImageConfig) -> list[str]:
 
 def stop_signal(config: ContainerConfig, image: ImageConfig) -> int:
     """The number of the signal that asks the container to end.  Raises ``CreateFault`` for a name that is none."""
-    name = (config.stop_signal or image.stop_signal or "SIGTERM").upper()
+    return signal_number(config.stop_signal or image.stop_signal or "SIGTERM")
+
+
+def signal_number(name: str) -> int:
+    """The number of a signal called ``SIGTERM``, ``TERM``, ``15`` or ``SIGRTMIN+3``.  Raises ``CreateFault``."""
+    name = name.upper()
     if name.isdigit() and 0 < int(name) <= signal.SIGRTMAX:
         return int(name)
     base, plus, offset = name.removeprefix("SIG").partition("+")

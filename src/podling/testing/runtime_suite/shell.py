@@ -31,6 +31,9 @@ from .world import LIMIT, Watcher, World
 class ShellSuite(LifecycleSuite):
     """Real processes with the built-in busybox: what runs inside and how it is reached."""
 
+    on_the_way = 20
+    """Chunks of 64 KiB below which a command is stalled when nobody reads: a pipe holds one, a socket up to 64."""
+
     async def shell(self, world: World, container: str, script: str) -> str:
         """The output of a shell script inside; it must succeed."""
         result = await world.runtime.exec_sync(container, ["sh", "-c", script], limit=LIMIT)
@@ -94,7 +97,7 @@ class ShellSuite(LifecycleSuite):
             reading = stream.read()
             await anext(reading)
             written = await self.shell(world, container, "sleep 0.3; cat /tmp/written")
-            assert int(written) < 20  # of 100 chunks: pipes hold one, never megabytes
+            assert int(written) < self.on_the_way  # of 100 chunks
             assert sum([len(data) async for _, data in reading]) > 6_000_000
 
     async def test_leaving_an_exec_ends_it(self, world: World) -> None:

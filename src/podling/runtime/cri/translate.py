@@ -1,0 +1,393 @@
+"""From the interface's requests to CRI's messages, and from CRI's answers to the interface's reports (pure).
+
+What a runtime must give back after a restart and CRI has no field for is kept in annotations under ``PREFIX``, which
+nobody else sees; the label ``OWNER`` says whose a sandbox or container is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podling.runtime.interface import (
+    Container,
+    ContainerConfig,
+    ContainerState,
+    ContainerStats,
+    IdMapping,
+    Image,
+    Mount,
+    MountPropagation,
+    NamespaceOptions,
+    Resources,
+    Sandbox,
+    SandboxConfig,
+    SandboxState,
+    SeccompProfile,
+    SecurityContext,
+    Unsupported,
+)
+from podling.runtime.oci.spec import MASKED_PATHS, READ_ONLY_PATHS
+
+from .codec import Message
+
+PREFIX = "cri.podling.dev/"
+OWNER = f"{PREFIX}owner"
+_KEPT = f"{PREFIX}kept"
+
+_STATES = {
+    "CONTAINER_CREATED": ContainerState.CREATED,
+    "CONTAINER_RUNNING": ContainerState.RUNNING,
+    "CONTAINER_EXITED": ContainerState.EXITED,
+    "CONTAINER_UNKNOWN": ContainerState.UNKNOWN,
+}
+_PROPAGATIONS = {
+    MountPropagation.PRIVATE: "PROPAGATION_PRIVATE",
+    MountPropagation.HOST_TO_CONTAINER: "PROPAGATION_HOST_TO_CONTAINER",
+    MountPropagation.BIDIRECTIONAL: "PROPAGATION_BIDIRECTIONAL",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """What a handler can beyond CRI's beginnings: from the runtime's own word."""
+
+    recursive_read_only: bool = False
+    user_namespaces: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxFacts:
+    """What is needed of a sandbox's request when its containers are made: kept with it."""
+
+    log_directory: str = ""
+    cgroup: str = ""
+    network: str = "POD"
+    pid: str = "CONTAINER"
+    ipc: str = "POD"
+    handler: str = ""
+
+    @classmethod
+    def of(cls, config: SandboxConfig, *, cgroup: str, handler: str) -> SandboxFacts:
+        spaces = config.namespaces
+        return cls(
+            log_directory=config.log_directory,
+            cgroup=cgroup,
+            network=spaces.network.name,
+            pid=spaces.pid.name,
+            ipc=spaces.ipc.name,
+            handler=handler,
+        )
+
+
+def facts(annotations: Mapping[str, str]) -> SandboxFacts:
+    """What was kept with a sandbox."""
+    return SandboxFacts(**json.loads(annotations.get(_KEPT, "{}")))
+
+
+def sandbox_config(
+    config: SandboxConfig, *, owner: str, parent: str, facts: SandboxFacts, features: Features
+) -> Message:
+    """A ``PodSandboxConfig``; ``parent`` is the Pod's control group.  Raises ``Unsupported``."""
+    if config.namespaces.users is not None and not features.user_namespaces:
+        raise Unsupported("hostUsers: false", "this runtime maps no user IDs")
+    security = config.security
+    made: Message = {
+        "metadata": {
+            "name": config.name,
+            "uid": config.uid,
+            "namespace": config.namespace,
+            "attempt": config.attempt,
+        },
+        "hostname": config.hostname,
+        "log_directory": config.log_directory,
+        "port_mappings": [
+            {
+                "protocol": mapping.protocol,
+                "container_port": mapping.container_port,
+                "host_port": mapping.host_port,
+                "host_ip": mapping.host_ip,
+            }
+            for mapping in config.port_mappings
+        ],
+        "labels": {**config.labels, OWNER: owner},
+        "annotations": {**config.annotations, _KEPT: json.dumps(_kept(facts))},
+        "linux": {
+            "cgroup_parent": parent,
+            "sysctls": dict(config.sysctls),
+            "security_context": {
+                "namespace_options": _spaces(facts, config.namespaces),
+                "privileged": security.privileged,
+                "supplemental_groups": list(security.supplemental_groups),
+                "seccomp": _seccomp(security.seccomp),
+                **_identity(security),
+            },
+        },
+    }
+    if config.dns is not None:
+        made["dns_config"] = {
+            "servers": list(config.dns.servers),
+            "searches": list(config.dns.searches),
+            "options": list(config.dns.options),
+        }
+    return made
+
+
+def sandbox_again(box: Sandbox, kept: SandboxFacts) -> Message:
+    """As much of a sandbox's config as runtimes want to see once more with each of its containers."""
+    return {
+        "metadata": {"name": box.name, "uid": box.uid, "namespace": box.namespace, "attempt": box.attempt},
+        "log_directory": kept.log_directory,
+        "labels": dict(box.labels),
+        "annotations": dict(box.annotations),
+        "linux": {"security_context": {"namespace_options": _spaces(kept)}},
+    }
+
+
+def container_config(
+    config: ContainerConfig, *, owner: str, kept: SandboxFacts, features: Features
+) -> Message:
+    """A ``ContainerConfig``.  Raises ``Unsupported`` for what the runtime would silently pass over."""
+    own = {"image": config.image, "stop_signal": config.stop_signal}
+    return {
+        "metadata": {"name": config.name, "attempt": config.attempt},
+        "image": {"image": config.image},
+        "command": list(config.command),
+        "args": list(config.args),
+        "working_dir": config.working_dir,
+        "envs": [{"key": key, "value": value} for key, value in config.env],
+        "mounts": [_mount(mount, features) for mount in config.mounts],
+        "devices": [
+            {
+                "container_path": device.container_path,
+                "host_path": device.host_path,
+                "permissions": device.permissions,
+            }
+            for device in config.devices
+        ],
+        "labels": {**config.labels, OWNER: owner},
+        "annotations": {**config.annotations, _KEPT: json.dumps(own)},
+        "log_path": config.log_path,
+        "stdin": config.stdin,
+        "stdin_once": config.stdin_once,
+        "tty": config.tty,
+        "linux": {
+            "resources": resources(config.resources),
+            "security_context": _security(config, kept),
+        },
+    }
+
+
+def resources(wanted: Resources) -> Message:
+    """``LinuxContainerResources``.  Raises ``Unsupported``: CRI has no limit of processes for a container."""
+    if wanted.pids is not None:
+        raise Unsupported("a limit of processes for a container", "CRI has none; a Pod's holds")
+    return {
+        "cpu_shares": wanted.cpu_shares,
+        "cpu_quota": wanted.cpu_quota,
+        "cpu_period": wanted.cpu_period,
+        "cpuset_cpus": wanted.cpuset_cpus,
+        "cpuset_mems": wanted.cpuset_mems,
+        "memory_limit_in_bytes": wanted.memory_limit,
+        "memory_swap_limit_in_bytes": wanted.memory_swap_limit,
+        "oom_score_adj": wanted.oom_score_adj,
+        "hugepage_limits": [{"page_size": size, "limit": most} for size, most in wanted.hugepages.items()],
+        "unified": dict(wanted.unified),
+    }
+
+
+def seconds(grace: float) -> int:
+    """CRI counts a container's grace in whole seconds; part of one is rounded up, as none is no grace at all."""
+    return math.ceil(grace)
+
+
+def sandbox(listed: Message, status: Message | None = None, *, netns: str = "") -> Sandbox:
+    """A sandbox as listed, with the addresses that its status tells."""
+    metadata = listed["metadata"]
+    ready = listed["state"] == "SANDBOX_READY"
+    return Sandbox(
+        id=listed["id"],
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        uid=metadata["uid"],
+        attempt=metadata["attempt"],
+        state=SandboxState.READY if ready else SandboxState.NOT_READY,
+        created_at=listed["created_at"],
+        ips=_addresses(status or {}) if ready else (),
+        labels=_visible(listed["labels"]),
+        annotations=_visible(listed["annotations"]),
+        netns=netns if ready else "",
+    )
+
+
+def container(sandbox_id: str, status: Message, *, pid: int) -> Container:
+    """A container by its status; ``pid`` of its first process, 0 where it does not run."""
+    own = json.loads(status["annotations"].get(_KEPT, "{}"))
+    running = state(status) is ContainerState.RUNNING
+    return Container(
+        id=status["id"],
+        sandbox_id=sandbox_id,
+        name=status["metadata"]["name"],
+        attempt=status["metadata"]["attempt"],
+        state=state(status),
+        image=own.get("image", ""),
+        image_id=own.get("image", ""),
+        created_at=status["created_at"],
+        started_at=max(status["started_at"], 0),
+        finished_at=max(status["finished_at"], 0),
+        exit_code=status["exit_code"],
+        reason=status["reason"],
+        message=status["message"],
+        pid=pid if running else 0,
+        log_path=status["log_path"],
+        labels=_visible(status["labels"]),
+        annotations=_visible(status["annotations"]),
+    )
+
+
+def state(told: Message) -> ContainerState:
+    return _STATES[told["state"]]
+
+
+def stop_signal(status: Message) -> str:
+    """The signal that was asked for with the container, which CRI got a field for only in v1.33."""
+    return str(json.loads(status["annotations"].get(_KEPT, "{}")).get("stop_signal", ""))
+
+
+def image(told: Message) -> Image:
+    user = told["username"]
+    if not user and "uid" in told:
+        user = str(told["uid"]["value"])
+    return Image(
+        id=told["id"],
+        repo_tags=tuple(told["repo_tags"]),
+        repo_digests=tuple(told["repo_digests"]),
+        size=told["size"],
+        user=user,
+    )
+
+
+def stats(told: Message, *, pids: int) -> ContainerStats:
+    """Usage as the runtime tells it; the number of processes, which CRI lacks, comes from elsewhere."""
+    cpu, memory, disk = (told.get(part) or {} for part in ("cpu", "memory", "writable_layer"))
+    return ContainerStats(
+        container_id=told["attributes"]["id"],
+        at=cpu.get("timestamp", 0),
+        cpu_usage=_amount(cpu, "usage_core_nano_seconds"),
+        memory_usage=_amount(memory, "usage_bytes") or _amount(memory, "working_set_bytes"),
+        memory_working_set=_amount(memory, "working_set_bytes"),
+        memory_rss=_amount(memory, "rss_bytes"),
+        rootfs_used=_amount(disk, "used_bytes"),
+        rootfs_inodes=_amount(disk, "inodes_used"),
+        pids=pids,
+    )
+
+
+def info_of(answer: Message) -> dict[str, Any]:
+    """The runtime's own verbose words on a sandbox or container; both containerd and CRI-O put JSON there."""
+    try:
+        told = json.loads(answer["info"].get("info", "{}"))
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def netns(info: Mapping[str, Any]) -> str:
+    """The path of a sandbox's network namespace; "" where it has none of its own or the runtime does not tell."""
+    linux = (info.get("runtimeSpec") or {}).get("linux") or {}
+    for space in linux.get("namespaces") or ():
+        if space.get("type") == "network":
+            return str(space.get("path", ""))
+    return ""
+
+
+def _kept(kept: SandboxFacts) -> dict[str, str]:
+    return {name: getattr(kept, name) for name in kept.__dataclass_fields__}
+
+
+def _visible(words: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in words.items() if not key.startswith(PREFIX)}
+
+
+def _addresses(status: Message) -> tuple[str, ...]:
+    network = status.get("network") or {}
+    more = (one["ip"] for one in network.get("additional_ips", ()))
+    return tuple(ip for ip in (network.get("ip", ""), *more) if ip)
+
+
+def _spaces(kept: SandboxFacts, options: NamespaceOptions | None = None) -> Message:
+    made: Message = {"network": kept.network, "pid": kept.pid, "ipc": kept.ipc}
+    if options is not None and options.users is not None:
+        ids = _mappings(options.users)
+        made["userns_options"] = {"mode": "POD", "uids": ids, "gids": ids}
+    return made
+
+
+def _mappings(lines: Iterable[IdMapping]) -> list[Message]:
+    return [{"host_id": one.host, "container_id": one.container, "length": one.length} for one in lines]
+
+
+def _mount(mount: Mount, features: Features) -> Message:
+    if mount.image:
+        raise Unsupported(f"an image as volume at {mount.container_path}", "not offered by this runtime")
+    if mount.recursive_readonly and not features.recursive_read_only:
+        raise Unsupported("recursiveReadOnly", "this runtime makes only the mount itself read-only")
+    return {
+        "container_path": mount.container_path,
+        "host_path": mount.host_path,
+        "readonly": mount.readonly,
+        "recursive_read_only": mount.recursive_readonly,
+        "propagation": _PROPAGATIONS[mount.propagation],
+    }
+
+
+def _security(config: ContainerConfig, kept: SandboxFacts) -> Message:
+    security = config.security
+    if security.supplemental_groups_policy != "Merge":
+        raise Unsupported("supplementalGroupsPolicy: Strict", "this runtime merges the image's groups")
+    masked = not security.privileged and security.proc_mount != "Unmasked"
+    spaces = _spaces(kept)
+    if config.pid_target:
+        spaces |= {"pid": "TARGET", "target_id": config.pid_target}
+    return {
+        "privileged": security.privileged,
+        "namespace_options": spaces,
+        "capabilities": {
+            "add_capabilities": list(security.add_capabilities),
+            "drop_capabilities": list(security.drop_capabilities),
+        },
+        "run_as_username": security.run_as_username,
+        "supplemental_groups": list(security.supplemental_groups),
+        "readonly_rootfs": security.readonly_rootfs,
+        "no_new_privs": security.no_new_privs,
+        "masked_paths": list(MASKED_PATHS) if masked else [],
+        "readonly_paths": list(READ_ONLY_PATHS) if masked else [],
+        "seccomp": _seccomp(security.seccomp),
+        "apparmor_profile": security.apparmor_profile,
+        **_identity(security),
+    }
+
+
+def _identity(security: SecurityContext) -> Message:
+    """User and group; a group needs a user, so without one root is meant."""
+    made: Message = {}
+    if security.run_as_user is not None:
+        made["run_as_user"] = {"value": security.run_as_user}
+    if security.run_as_group is not None:
+        made["run_as_group"] = {"value": security.run_as_group}
+        if security.run_as_username is None:
+            made.setdefault("run_as_user", {"value": 0})
+    if security.selinux_options:
+        made["selinux_options"] = dict(security.selinux_options)
+    return made
+
+
+def _seccomp(profile: SeccompProfile) -> Message:
+    return {"profile_type": profile.kind, "localhost_ref": profile.path or ""}
+
+
+def _amount(part: Message, name: str) -> int:
+    return int((part.get(name) or {}).get("value", 0))
