@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -56,14 +58,63 @@ def pull(
 
 @app.command("load")
 def load(
-    archive: Annotated[Path, typer.Argument(help="An archive of docker save, podman save or skopeo.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="An archive of docker save, podman save or skopeo; - for one on standard input; "
+            "or the name of an image of Docker, Podman or containerd on this machine."
+        ),
+    ],
+    name: Annotated[str, typer.Option("--name", help="Name for an image that brings none.")] = "",
+    origin: Annotated[
+        str, typer.Option("--from", help="Whose image it is: docker, podman or containerd.")
+    ] = "",
     data_dir: options.DataDir = None,
 ) -> None:
-    """Load images from an archive file."""
-    if not archive.is_file():
-        raise BadConfig(f"cannot load {archive}: no such file")
-    for image in _with_store(data_dir, lambda store: store.load(archive)):
-        screen.tick(f"{', '.join(image.repo_tags) or image.id}, {image.size / 1e6:.1f} MB")
+    """Load an image that you have built, from a file or straight from the tool that built it."""
+    names = [name] if name else []
+    begun = time.perf_counter()
+
+    async def work(store: Any) -> tuple[str, Any]:
+        path = Path(source)
+        if not origin and source == "-":
+            with store.content.scratch() as scratch:
+                return "", await store.load(_standard_input(scratch / "stdin.tar"), names=names)
+        if not origin and path.exists():
+            return "", await store.load(path, names=names)
+        if not origin and _looks_like_a_file(source):
+            raise BadConfig(f"cannot load {source}: no such file")
+        whose, images = await store.load_local(source, source=origin)
+        return f" from {whose}", images
+
+    whose, images = _with_store(data_dir, work)
+    for image in images:
+        title = ", ".join(image.repo_tags) or image.id
+        screen.tick(f"{title}, {image.size / 1e6:.1f} MB{whose}", seconds=time.perf_counter() - begun)
+
+
+def _looks_like_a_file(source: str) -> bool:
+    return source.startswith(("/", "./", "../", "~")) or source.endswith((".tar", ".tgz", ".gz", ".xz"))
+
+
+def _standard_input(file: Path) -> Path:
+    with file.open("wb") as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+    return file
+
+
+@app.command("prune")
+def prune(
+    everything: Annotated[
+        bool, typer.Option("--all", "-a", help="Also images that have a name: all that no container uses.")
+    ] = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Remove images that have no name any more and that no container uses."""
+    gone = _with_store(data_dir, lambda store: store.prune(everything=everything))
+    for image in gone:
+        screen.tick(f"{', '.join(image.repo_tags) or image.id} removed")
+    screen.tick(f"{sum(image.size for image in gone) / 1e6:.1f} MB of images removed")
 
 
 @app.command("rm")

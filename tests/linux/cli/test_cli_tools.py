@@ -77,6 +77,13 @@ def test_images_are_loaded_listed_and_removed(cli, tmp_path):
     assert "removed" in image("rm", "example.test/tiny:1").out
     assert image("ls", "-o", "json").document == []
     assert "there is no such image" in image("rm", "example.test/tiny:1", code=1).err
+    image("load", str(archive), "--name", "mine")
+    (row,) = image("ls", "-o", "json").document
+    assert row["tags"] == ["docker.io/library/mine:latest", "example.test/tiny:1"]
+    assert "docker.io/library/mine:latest, example.test/tiny:1 removed" in image("prune", "--all").out
+    assert "0.0 MB of images removed" in image("prune").out
+    assert "no such file" in image("load", "./nothing.tar", code=2).err
+    assert "cannot load app:dev: no such file, and " in image("load", "app:dev", code=1).err
     archive.write_bytes(b"this is no archive")
     assert "not a whole tar archive" in image("load", str(archive), code=1).err
     assert image("pull", "127.0.0.1:1/none", code=1).err.startswith(

@@ -145,7 +145,8 @@ async def test_this_machines_part_of_an_index_is_chosen(store, registry):
     assert len(image.repo_digests) == 2  # the index's and the image's own
     registry.put("app", "v2", [layer({"a": b"1"})], architectures=("s390x", "ppc64le"))
     with pytest.raises(
-        ImageFault, match=r"no match for platform linux/amd64 in manifest: it has linux/ppc64le, linux/s390x"
+        ImageFault,
+        match=r"no match for platform in manifest: linux/amd64 is wanted, it is for linux/ppc64le, linux/s390x",
     ):
         await store.pull(f"{registry.address}/app:v2")
 
@@ -246,7 +247,7 @@ async def test_an_oci_archive_made_by_skopeo_is_loaded(store, tmp_path):
 
 async def test_an_archive_without_a_name_takes_the_given_one(store, tmp_path):
     _docker_archive(tmp_path / "a.tar", None, {"x": b"1"})
-    [image] = await store.load(tmp_path / "a.tar", name="mine:1")
+    [image] = await store.load(tmp_path / "a.tar", names=["mine:1"])
     assert image.repo_tags == ("docker.io/library/mine:1",)
 
 

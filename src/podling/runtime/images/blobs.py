@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import importlib
 import importlib.util
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, cast
 
@@ -24,6 +24,10 @@ _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
+Blob = Callable[[], IO[bytes]]
+"""Opens a layer as it was stored: its compressed bytes, seekable."""
+
+
 def can_zstd() -> bool:
     """Whether this Python decompresses zstd by itself (3.14 on)."""
     return importlib.util.find_spec("compression") is not None
@@ -32,27 +36,28 @@ def can_zstd() -> bool:
 def store(
     content: Content,
     document: bytes,
-    layers: Sequence[Path],
+    layers: Sequence[Blob],
     *,
     scratch: Path,
     tags: Iterable[str] = (),
     digests: Iterable[str] = (),
 ) -> ImageRecord:
-    """Unpack ``layers`` (lowest first) and add the image described by the configuration ``document``."""
+    """Unpack ``layers`` (lowest first) and add the image described by the configuration ``document``.
+
+    Raises ``ImageFault`` and ``ManifestFault``.
+    """
     try:
         config, diff_ids = parse_config(document)
     except msgspec.DecodeError as error:
         raise ImageFault(f"cannot read image configuration: {error}") from error
     if config.architecture and config.architecture != manifests.architecture():
-        raise ImageFault(
-            f"cannot use image: made for {config.architecture}, this is {manifests.architecture()}"
-        )
+        raise manifests.ManifestFault(manifests.mismatch({f"{config.os}/{config.architecture}"}))
     if len(diff_ids) != len(layers):
         raise ImageFault(f"cannot read image: {len(layers)} layers but {len(diff_ids)} in its configuration")
     fresh = []
     for diff_id, blob in zip(diff_ids, layers, strict=True):
         if not content.has_layer(diff_id):
-            with blob.open("rb") as raw, decompressed(raw) as stream:
+            with blob() as raw, decompressed(raw) as stream:
                 fresh.append(content.unpack(diff_id, stream, scratch))
     record = ImageRecord(id=manifests.digest(document), config=config, layers=diff_ids)
     content.add(record, layers=fresh, tags=tags, digests=digests)

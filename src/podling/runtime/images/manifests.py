@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from typing import IO
 
 import msgspec
 
+MAX_BYTES = 4 << 20
+"""A manifest or configuration larger than this is refused, as other tools do."""
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
@@ -68,9 +71,16 @@ def choose(manifest: Manifest) -> Descriptor:
         return wanted[0]
     if len(manifest.manifests) == 1 and manifest.manifests[0].platform is None:
         return manifest.manifests[0]
-    offered = sorted({f"{d.platform.os}/{d.platform.architecture}" for d in manifest.manifests if d.platform})
     raise ManifestFault(
-        f"no match for platform linux/{here} in manifest: it has {', '.join(offered) or 'none'}"
+        mismatch({f"{d.platform.os}/{d.platform.architecture}" for d in manifest.manifests if d.platform})
+    )
+
+
+def mismatch(offered: set[str]) -> str:
+    """That an image is not for this machine, as containerd begins and ends to say it."""
+    named = ", ".join(sorted(offered)) or "none"
+    return (
+        f"no match for platform in manifest: linux/{architecture()} is wanted, it is for {named}: not found"
     )
 
 
@@ -81,3 +91,17 @@ def architecture() -> str:
 
 def digest(document: bytes) -> str:
     return f"sha256:{hashlib.sha256(document).hexdigest()}"
+
+
+def check(document: bytes, descriptor: Descriptor) -> None:
+    """Raises ``ManifestFault`` where the document is not what its descriptor names."""
+    if descriptor.digest.startswith("sha256:") and digest(document) != descriptor.digest:
+        raise ManifestFault(f"cannot read {descriptor.digest}: its content is {digest(document)}")
+
+
+def bounded(file: IO[bytes], name: str) -> bytes:
+    """A whole document.  Raises ``ManifestFault`` for one that is too large."""
+    data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ManifestFault(f"cannot read {name}: more than {MAX_BYTES} bytes")
+    return data

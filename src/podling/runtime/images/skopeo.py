@@ -32,6 +32,8 @@ _UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 _REJECTED = re.compile(r"rejected by policy|signature", re.IGNORECASE)
+_GUESS = re.compile(r'^Error (?:parsing image name|reading manifest) "[^"]*": ')
+_UNKNOWN = re.compile(r"^reading manifest \S+ in (\S+): (?:manifest unknown|name unknown)\b.*")
 _MESSAGE = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
 _MANIFEST_SECONDS = 120.0
 _COPY_SECONDS = 3600.0
@@ -86,7 +88,10 @@ class Skopeo:
             folder = scratch / "image"
             exact = f"{reference.name}@{manifests.digest(document)}"
             await self._copy(reference, exact, folder, access, decompress=_needs_help(manifest))
-            return await asyncio.to_thread(_store, content, folder, scratch, tags, digests)
+            try:
+                return await asyncio.to_thread(_store, content, folder, scratch, tags, digests)
+            except manifests.ManifestFault as error:
+                raise ImageFault(f"cannot pull image {reference}: {error}") from error
 
     async def _manifest(self, reference: Reference, name: str, access: list[str]) -> bytes:
         options = [option.replace("--src-", "--") for option in access]
@@ -124,9 +129,11 @@ class Skopeo:
 
 
 def complaint(text: str) -> str:
-    """skopeo's own words without its log frame."""
+    """skopeo's own words without its log frame, its guess at the cause, and what the registry's protocol calls it."""
     found = _MESSAGE.findall(text)
-    return found[-1].replace('\\"', '"') if found else text
+    message = found[-1].replace('\\"', '"') if found else text
+    message = _GUESS.sub("", message)
+    return _UNKNOWN.sub(r"\1: not found", message)
 
 
 def reason_of(message: str) -> str:
@@ -158,5 +165,9 @@ def _store(content: Content, folder: Path, scratch: Path, tags: list[str], diges
     manifest = manifests.parse((folder / "manifest.json").read_bytes())
     assert manifest.config is not None
     document = (folder / manifest.config.digest.partition(":")[2]).read_bytes()
-    layers = [folder / layer.digest.partition(":")[2] for layer in manifest.layers]
+    layers = [_blob(folder / layer.digest.partition(":")[2]) for layer in manifest.layers]
     return blobs.store(content, document, layers, scratch=scratch, tags=tags, digests=digests)
+
+
+def _blob(path: Path) -> blobs.Blob:
+    return lambda: path.open("rb")

@@ -11,6 +11,7 @@ starts at once and offline.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 from podling.aio import spawn
 from podling.runtime.interface import Credentials, Image, ImageFault
 
-from . import archive, builtin
+from . import archive, builtin, local
 from .content import Content, Rootfs
 from .records import ImageRecord
 from .reference import InvalidReference, Reference, as_id, parse
@@ -74,10 +75,30 @@ class ImageStore:
                     raise await self._with_remedy(fault) from fault
                 raise
 
-    async def load(self, source: Path, *, name: str = "") -> Sequence[Image]:
-        """Add the images of an archive file or OCI layout folder.  Raises ``ImageFault``."""
-        records = await asyncio.to_thread(archive.load, self.content, source, name=name)
+    async def load(self, source: Path, *, names: Sequence[str] = ()) -> Sequence[Image]:
+        """Add the images of an archive file or OCI layout folder; a single one gets ``names``, too.  Raises ``ImageFault``."""
+        records = await asyncio.to_thread(archive.load, self.content, source, names=names)
         return [self._image(record) for record in records]
+
+    async def load_local(self, name: str, *, source: str = "") -> tuple[str, Sequence[Image]]:
+        """Add an image of Docker, Podman or containerd on this machine; ``source`` names one of them, else each is asked.
+
+        Returns whose it was.  Raises ``ImageFault``.
+        """
+        _parse(name)
+        with self.content.scratch() as scratch:
+            found, file = await local.export(name, scratch / "image.tar", source=source)
+            return found, await self.load(file, names=[name])
+
+    async def prune(self, *, everything: bool) -> Sequence[Image]:
+        """Remove images that no container uses and that have no name, or ``everything`` unused; returns what went."""
+        gone = []
+        for image in await self.list():
+            if (everything or not image.repo_tags) and not self.content.users(image.id):
+                with contextlib.suppress(ImageFault):  # in use since we looked
+                    await asyncio.to_thread(self.content.remove_image, image.id)
+                    gone.append(image)
+        return gone
 
     async def remove(self, reference: str) -> None:
         """Remove a name; with its last name, or by id, the image.  Unknown names are no error."""
