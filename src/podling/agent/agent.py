@@ -8,6 +8,7 @@ Stopping leaves containers running (the next agent adopts them) unless asked to 
 from __future__ import annotations
 
 import logging
+import shutil
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 from podling.aio.clock import Clock
 from podling.aio.service import Service
 from podling.api.errors import ApiError
+from podling.api.storage.localpath import HOSTNAME
 from podling.api.types import core_v1
 from podling.client.client import Client
 from podling.client.errors import ClientError
@@ -29,11 +31,16 @@ from podling.network.host import Host
 from podling.runtime.interface import ContainerState, Images, Runtime, RuntimeInfo
 
 from . import machine
+from .claims import Claims
 from .config import AgentConfig
 from .hooks import Hooks
+from .imagegc import use
+from .imagegc.collector import ImageGarbage
+from .imagegc.decision import Disk
 from .imagepull.puller import ImagePuller
 from .imagepull.records import PullRecords
 from .kit import Kit, NodeFacts
+from .localpath import LocalPath
 from .logs.rotate import LogRotation, RunningLog
 from .node.registration import NodeObject
 from .observed import Observed
@@ -101,6 +108,14 @@ class Agent(Service):
         self._http = HttpProber(host)
         self._server: KubeletServer | None = None
         self._runtime_started = False
+        self._local_path = LocalPath(
+            client,
+            node=config.node_name,
+            hostname=self._hostname,
+            folder=Paths(host.state_dir).local_path,
+            clock=clock,
+            random=random,
+        )
 
     @property
     def kit(self) -> Kit:
@@ -175,8 +190,33 @@ class Agent(Service):
             shared = "; ".join(kit.info.not_isolated)
             kit.tell_node(node.node, "Warning", "NotIsolated", f"Containers share with the machine: {shared}")
         await node.write()
+        await self._local_path.start()
         self.tasks.start(node.run(self.tasks), name="node")
+        if kit.info.name != SIMULATED:  # whose images take no room on the disk
+            self.tasks.start(self._image_garbage(kit).run(), name="image garbage")
         self.tasks.start(self._log_rotation(kit).run(), name="log rotation")
+
+    def _image_garbage(self, kit: Kit) -> ImageGarbage:
+        assert self._node is not None
+        node, folder = self._node, kit.images.records.folder
+
+        def disk() -> Disk:
+            found = shutil.disk_usage(folder)
+            return Disk(found.total, found.free)
+
+        return ImageGarbage(
+            self._images,
+            kit.config.image_garbage,
+            records=kit.images.records,
+            disk=disk,
+            used=lambda: use.in_use(
+                (one for uid in kit.observed.pods() for one in kit.observed.containers(uid)),
+                (worker.memory.pod for worker in self.pods.workers()),
+            ),
+            tell=lambda reason, message: kit.tell_node(node.node, "Warning", reason, message),
+            on_removed=node.changed,
+            clock=kit.clock,
+        )
 
     def _log_rotation(self, kit: Kit) -> LogRotation:
         return LogRotation(
@@ -197,6 +237,7 @@ class Agent(Service):
             await self._server.close()
         if self._pods is not None:
             await self._pods.close()
+        await self._local_path.stop()
         if self._kit is not None:
             await self._kit.probes.close()
             await self._kit.references.close()
@@ -227,6 +268,7 @@ class Agent(Service):
             port=lambda: self.port,
             clock=clock,
         )
+        claims = Claims(self._client, node=config.node_name, node_labels=self._labels)
         kit = Kit(
             config=config,
             paths=paths,
@@ -243,7 +285,9 @@ class Agent(Service):
                 tasks=self.tasks,
                 on_pulled=self._node.changed,
             ),
-            volumes=VolumeManager(paths, references=references, tokens=tokens, facts=facts.of_pod),
+            volumes=VolumeManager(
+                paths, references=references, tokens=tokens, claims=claims, facts=facts.of_pod
+            ),
             references=references,
             tokens=tokens,
             probes=ProbeManager(
@@ -271,6 +315,15 @@ class Agent(Service):
             resolv_conf=_resolv_conf(),
             is_machine=self._is_machine(info),
         )
+
+    def _labels(self) -> Mapping[str, str]:
+        """The node's labels, those of administrators included."""
+        if self._node is None:
+            return {}
+        return self._node.labels | (self._node.node.metadata.labels or {})
+
+    def _hostname(self) -> str:
+        return self._labels().get(HOSTNAME, self.config.node_name)
 
     def _is_machine(self, info: RuntimeInfo) -> bool:
         """Neither a node beside others on it, nor one that has a part of it, nor one that only plays."""

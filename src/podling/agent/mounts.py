@@ -9,7 +9,7 @@ from pathlib import Path
 
 from podling.api import expansion
 from podling.api.types import core_v1
-from podling.runtime.interface import Image, Mount, MountPropagation
+from podling.runtime.interface import Device, Image, Mount, MountPropagation
 
 from .errors import ConfigFault
 from .paths import Paths
@@ -43,6 +43,7 @@ def of_container(
     ``recursive_readonly``: whether it can make read-only what is mounted inside a volume, too.
     """
     made = []
+    fixed = _readonly_claims(pod)
     for index, wanted in enumerate(container.volume_mounts or []):
         source = volumes.get(wanted.name)
         if source is None:
@@ -60,8 +61,34 @@ def of_container(
             source = _part(
                 source, part, target, f'volumeMount "{wanted.name}" of container "{container.name}"'
             )
-        made.append(_mount(wanted, source, recursive=is_recursive(wanted, supported=recursive_readonly)))
+        recursive = is_recursive(wanted, supported=recursive_readonly)
+        readonly = bool(wanted.read_only) or wanted.name in fixed
+        made.append(_mount(wanted, source, readonly=readonly, recursive=recursive))
     return tuple(made)
+
+
+def devices(
+    pod: core_v1.Pod, container: core_v1.Container, *, volumes: Mapping[str, Path]
+) -> tuple[Device, ...]:
+    """The raw blocks that the container uses.  Raises ``ConfigFault``."""
+    made, fixed = [], _readonly_claims(pod)
+    for wanted in container.volume_devices or []:
+        source = volumes.get(wanted.name)
+        if source is None:
+            raise ConfigFault(f'cannot find volume "{wanted.name}" to pass into container "{container.name}"')
+        permissions = "r" if wanted.name in fixed else "mrw"
+        made.append(Device(container_path=wanted.device_path, host_path=str(source), permissions=permissions))
+    return tuple(made)
+
+
+def _readonly_claims(pod: core_v1.Pod) -> set[str]:
+    """The volumes that are claims which the Pod says it will not write to."""
+    volumes = (pod.spec.volumes if pod.spec else None) or ()
+    return {
+        each.name
+        for each in volumes
+        if each.persistent_volume_claim is not None and each.persistent_volume_claim.read_only
+    }
 
 
 def _part(volume: Path, part: str, target: Path, of: str) -> Path:
@@ -128,11 +155,11 @@ def message_file(
     return Mount(container_path=message_path(container), host_path=str(path)), path
 
 
-def _mount(wanted: core_v1.VolumeMount, source: Path, *, recursive: bool) -> Mount:
+def _mount(wanted: core_v1.VolumeMount, source: Path, *, readonly: bool, recursive: bool) -> Mount:
     return Mount(
         container_path=_absolute(wanted.mount_path),
         host_path=str(source),
-        readonly=bool(wanted.read_only),
+        readonly=readonly,
         recursive_readonly=recursive,
         propagation=_PROPAGATION.get(wanted.mount_propagation or "", MountPropagation.PRIVATE),
     )

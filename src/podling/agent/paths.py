@@ -5,6 +5,7 @@ pods/<uid>/volumes/<plugin>/<name>     what is mounted into containers
            subpaths/<container>/<n>    bind mounts of parts of volumes
            containers/<name>/<attempt> termination message files
            etc-hosts                   the managed hosts file
+local-path/<volume>                    volumes that outlive Pods; removed as their policy says
 log/pods/<namespace>_<name>_<uid>/<container>/<attempt>.log
 seccomp/                               profiles that Pods name by ``Localhost``
 image_manager/                         who may use which image, unless nodes share that
@@ -34,6 +35,11 @@ class Paths:
     @property
     def all_logs(self) -> Path:
         return self.root / "log" / "pods"
+
+    @property
+    def local_path(self) -> Path:
+        """Where volumes of claims lie that are made on this node."""
+        return self.root / "local-path"
 
     @property
     def seccomp(self) -> Path:

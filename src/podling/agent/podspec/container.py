@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from podling.agent import labels, paths
 from podling.api import expansion
 from podling.api.types import core_v1
-from podling.runtime.interface import ContainerConfig, Mount, Resources, SecurityContext
+from podling.runtime.interface import ContainerConfig, Device, Mount, Resources, SecurityContext
 
 from .sandbox import grace
 
@@ -30,6 +30,7 @@ class Parts:
     resources: Resources
     security: SecurityContext
     message_file: str
+    devices: tuple[Device, ...] = ()
     pid_target: str = ""
     image: str = ""
     image_ref: str = ""
@@ -47,6 +48,7 @@ def config(pod: core_v1.Pod, container: core_v1.Container, parts: Parts) -> Cont
         working_dir=container.working_dir or "",
         env=tuple(environment.items()),
         mounts=parts.mounts,
+        devices=parts.devices,
         labels=labels.of_container(pod, container.name),
         annotations=_annotations(pod, container, parts),
         log_path=paths.log_name(container.name, parts.attempt),

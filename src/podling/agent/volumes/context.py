@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from podling.agent.podspec.fields import Facts
+from podling.api.storage import claims
 from podling.api.types import core_v1
 
 from . import ownership
@@ -21,6 +22,10 @@ class Objects(Protocol):
 
     async def token(self, pod: core_v1.Pod, source: core_v1.ServiceAccountTokenProjection) -> str:
         """A token of the Pod's service account; a fresh one when the last is near its end.  Raises ``VolumeFault``."""
+        ...
+
+    async def persistent_volume(self, pod: core_v1.Pod, use: claims.Use) -> core_v1.PersistentVolume:
+        """The volume that is bound to a claim of the Pod.  Raises ``VolumeFault``."""
         ...
 
 

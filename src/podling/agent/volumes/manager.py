@@ -10,14 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from podling.agent.claims import Claims
 from podling.agent.errors import FAILED_MOUNT, AgentFault, VolumeFault, VolumeFaults
 from podling.agent.paths import Paths
 from podling.agent.podspec.fields import Facts
 from podling.agent.references import References
 from podling.agent.tokens import Tokens
+from podling.api.storage.claims import Use
 from podling.api.types import core_v1
 from podling.runtime import removal
 
+from . import loop
 from .context import Context
 from .table import plugin_for
 
@@ -32,6 +35,7 @@ class _Objects:
     holder: str
     references: References
     tokens: Tokens
+    claims: Claims
 
     async def config_map(self, namespace: str, name: str) -> core_v1.ConfigMap | None:
         return await self.references.config_map(self.holder, namespace, name)
@@ -42,16 +46,26 @@ class _Objects:
     async def token(self, pod: core_v1.Pod, source: core_v1.ServiceAccountTokenProjection) -> str:
         return await self.tokens.get(pod, source)
 
+    async def persistent_volume(self, pod: core_v1.Pod, use: Use) -> core_v1.PersistentVolume:
+        return await self.claims.volume_of(pod, use)
+
 
 class VolumeManager:
     """``facts`` gives what the downward API may tell about the node at the moment."""
 
     def __init__(
-        self, paths: Paths, *, references: References, tokens: Tokens, facts: Callable[[], Facts]
+        self,
+        paths: Paths,
+        *,
+        references: References,
+        tokens: Tokens,
+        claims: Claims,
+        facts: Callable[[], Facts],
     ) -> None:
         self._paths = paths
         self._references = references
         self._tokens = tokens
+        self._claims = claims
         self._facts = facts
         self._mounted: dict[str, Mounted] = {}
 
@@ -96,6 +110,7 @@ class VolumeManager:
         """Take everything down and remove the Pod's folder.  Safe to repeat, also for Pods that are not known."""
         self._references.release(uid)
         self._tokens.release(uid)
+        self._claims.release(uid)
         self._mounted.pop(uid, None)
         await asyncio.to_thread(self._remove, uid)
 
@@ -107,7 +122,7 @@ class VolumeManager:
             memory = self._paths.memory / uid / volume.name
             for place in (path, memory):
                 place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            objects = _Objects(uid, self._references, self._tokens)
+            objects = _Objects(uid, self._references, self._tokens, self._claims)
             return await plugin.set_up(
                 Context(
                     pod=pod, volume=volume, path=path, memory=memory, facts=self._facts(), objects=objects
@@ -121,6 +136,7 @@ class VolumeManager:
 
     def _remove(self, uid: str) -> None:
         """The folder that tells that the Pod was here goes last, so that whoever is killed is taken up where he was."""
+        loop.release(self._paths.pod(uid))
         for place in (self._paths.memory / uid, self._paths.pod(uid)):
             removal.remove(place)
 

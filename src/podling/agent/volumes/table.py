@@ -5,10 +5,12 @@ from __future__ import annotations
 from podling.agent.errors import VolumeFault
 from podling.api.types import core_v1
 
-from . import configmap, downward, emptydir, hostpath, image, projected, secret
+from . import claim, configmap, downward, emptydir, hostpath, image, projected, secret
 from .context import Plugin
 
 PLUGINS: tuple[Plugin, ...] = (
+    claim.CLAIM,
+    claim.EPHEMERAL,
     configmap.PLUGIN,
     downward.PLUGIN,
     emptydir.PLUGIN,

@@ -37,7 +37,15 @@ _ALL = frozenset({Operation.CREATE, Operation.UPDATE, Operation.DELETE})
 _PODS = frozenset({"pods"})
 _CLAIMS = frozenset({"persistentvolumeclaims"})
 _NODE_WRITES = frozenset(
-    {"pods", "nodes", "leases.coordination.k8s.io", "csinodes.storage.k8s.io", "serviceaccounts"}
+    {
+        "pods",
+        "nodes",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "leases.coordination.k8s.io",
+        "csinodes.storage.k8s.io",
+        "serviceaccounts",
+    }
 )
 
 

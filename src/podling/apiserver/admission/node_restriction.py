@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from podling.api import kinds
+from podling.api import codec, kinds
+from podling.api.storage import claims, localpath, marks
 from podling.api.types import core_v1
 
 from .review import Operation, Review, World
@@ -153,6 +154,42 @@ def _tokens(review: Review, world: World, node: str) -> None:
         raise review.forbid("node requested token for a service account that its pod does not run as")
 
 
+def _volumes(review: Review, world: World, node: str) -> None:
+    """A node makes and removes its own local volumes, for claims that were placed on it."""
+    found: core_v1.Node | None = world.read(kinds.NODE, "", node)
+    hostname = ((found.metadata.labels if found is not None else None) or {}).get(localpath.HOSTNAME, node)
+    for each in (review.obj, review.old):
+        if each is not None and not localpath.is_on(each.body, hostname):
+            raise review.forbid(f"node {_quoted(node)} can only write local volumes of its own")
+    if review.operation is not Operation.CREATE or review.obj is None:
+        return
+    ref = review.obj.body.spec.claim_ref
+    claim = world.read(kinds.PERSISTENT_VOLUME_CLAIM, ref.namespace or "", ref.name or "") if ref else None
+    if claim is None or claim.metadata.uid != ref.uid or not localpath.wanted_here(claim, node):
+        raise review.forbid(f"node {_quoted(node)} can only create volumes for claims that were placed on it")
+
+
+def _claims(review: Review, world: World, node: str) -> None:
+    """A node enlarges what its volumes are claimed for, and says that it cannot have a volume."""
+    if review.obj is None or review.old is None:
+        raise review.forbid(f"unexpected operation {review.operation.value}")
+    new, old = codec.clone(review.obj).body, codec.clone(review.old).body
+    if review.subresource == "status":
+        new.status = new.status or core_v1.PersistentVolumeClaimStatus()
+        before = old.status or core_v1.PersistentVolumeClaimStatus()
+        new.status.capacity, new.status.conditions = before.capacity, before.conditions
+        if not codec.semantic_equal(new.status, before):
+            raise review.forbid(
+                f"node {_quoted(node)} is not allowed to update fields other than status.capacity and status.conditions"
+            )
+        return
+    notes = dict(old.metadata.annotations or {})
+    is_placed = notes.pop(marks.SELECTED_NODE, None) == node and not claims.volume_name(old)
+    same = codec.semantic_equal(new.spec, old.spec) and (new.metadata.annotations or {}) == notes
+    if review.subresource or not is_placed or not same:
+        raise review.forbid(f"node {_quoted(node)} can only give back claims that were placed on it")
+
+
 def _quoted(name: str) -> str:
     return f'"{name}"'
 
@@ -161,6 +198,8 @@ _CHECKS = {
     "csinodes.storage.k8s.io": _csi_nodes,
     "leases.coordination.k8s.io": _leases,
     "nodes": _nodes,
+    "persistentvolumeclaims": _claims,
+    "persistentvolumes": _volumes,
     "pods": _pods,
     "serviceaccounts": _tokens,
 }

@@ -215,6 +215,13 @@ _COMPONENTS = (
         events(),
     ),
     cluster_role(
+        "podling:local-path-provisioner",
+        rule("create delete get list patch watch", "core", "persistentvolumes"),
+        rule("get list update watch", "core", "persistentvolumeclaims"),
+        rule("update", "core", "persistentvolumeclaims/status"),
+        rule(READ, "storage.k8s.io", "storageclasses"),
+    ),
+    cluster_role(
         "system:volume-scheduler",
         rule("get list patch update watch", "core", "persistentvolumes"),
         rule(READ, "storage.k8s.io", "storageclasses"),
