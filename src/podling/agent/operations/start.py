@@ -134,6 +134,7 @@ async def _config(
         crashes=action.crashes,
         environment=variables,
         mounts=(*volume_mounts, *hosts, words),
+        devices=mounts.devices(pod, container, volumes=kit.volumes.of(memory.uid)),
         resources=resources.of_container(pod, container, memory_capacity=kit.node.memory),
         security=security.of_container(pod, container, seccomp_root=str(kit.paths.seccomp)),
         message_file=str(message_file),
