@@ -33,7 +33,7 @@ from podling.controllers.settings import ControllerSettings
 from podling.scheduler import Scheduler
 from podling.store.sqlite import SqliteStore
 
-from . import access, machine, nodes, pki, runtimeconfig, switches, users
+from . import access, machine, nodes, pki, runtimeconfig, storage, switches, users
 from . import config as settings
 from .claim import Holder
 from .config import ClusterConfig, write_private
@@ -180,6 +180,7 @@ class Cluster:
         await self._server.start()
         self._stack.push_async_callback(self._server.close)
         self._dialer.client = self._client(users.API_SERVER)
+        await storage.ensure_class(self._dialer.client)
         self._stack.push_async_callback(self._dialer.close)
         self._tls = server_context(self._tls_files("apiserver"), client_ca=ca)
         await self._server.listen(listening, self._tls)
