@@ -36,6 +36,7 @@ from podling.network.host import Host
 from podling.runtime.interface import SandboxConfig
 from podling.runtime.simulated import Pull, SimulatedImages, SimulatedRuntime, World
 from podling.store.memory import MemoryStore
+from podling.testing.mortality import Fate
 
 EPOCH = 1_700_000_000.0
 NODE = "node-1"
@@ -116,15 +117,17 @@ class AgentWorld:
             await self.agent.stop()
         await self._stack.aclose()
 
-    async def start_agent(self) -> Agent:
-        client = Client(
-            _Counting(self.server, KUBELET, self.requests), user_agent="kubelet", field_manager="kubelet"
-        )
+    async def start_agent(self, fate: Fate | None = None) -> Agent:
+        """An agent on the machine; ``fate`` says when it dies."""
+        fate = fate or Fate()
+        transport = fate.over_transport(_Counting(self.server, KUBELET, self.requests))
+        client = Client(transport, user_agent="kubelet", field_manager="kubelet")
+        runtime = SimulatedRuntime(self.machine, network=self.network, images=self.images)
         self.agent = Agent(
             AgentConfig(node_name=NODE, address="10.0.0.1"),
             host=Host(netns="", cgroup="", state_dir=self.folder),
             client=client,
-            runtime=SimulatedRuntime(self.machine, network=self.network, images=self.images),
+            runtime=fate.over_runtime(runtime),
             images=self.images,
             clock=self.clock,
             random=random.Random(3),
