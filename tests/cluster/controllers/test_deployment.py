@@ -7,6 +7,7 @@ from controllers_world import ControllersWorld, template
 
 from podling.api.pod import is_terminal
 from podling.api.types import apps_v1, core_v1
+from podling.client.informer import Handler
 from podling.controllers.deployment import generations, status
 from podling.testing.virtualtime import virtual
 
@@ -221,8 +222,15 @@ async def test_the_template_is_a_cookie_cutter(tmp_path):
         assert [each.metadata.uid for each in world.pods()] == [pod.metadata.uid]
         assert not world.one(D, "web").spec.template.metadata.annotations
         await world.patch(D, "web", image("busybox:2"), type=strategic())
+        changed = []
+        world.seen.get(POD).add_handler(Handler(on_update=lambda _, new: changed.append(new)))
         await world.until(lambda: complete(world) and images(world) == {"busybox:2"})
-        assert pod.metadata.uid not in {each.metadata.uid for each in world.all(POD)} - {pod.metadata.uid}
+        assert all(
+            each.spec.containers == pod.spec.containers
+            for each in changed
+            if each.metadata.uid == pod.metadata.uid
+        )
+        assert pod.metadata.uid not in {each.metadata.uid for each in world.pods()}
 
 
 @virtual

@@ -5,7 +5,8 @@ import msgspec
 from podling.api import kinds
 from podling.api.types import apps_v1
 from podling.testing.simulation.cluster import SimulatedCluster
-from podling.testing.simulation.laws import Picture, Witness, settled
+from podling.testing.simulation.laws import Picture, settled
+from podling.testing.simulation.witness import Witness
 from podling.testing.virtualtime import virtual
 
 REPLICAS, SURGE, UNAVAILABLE = 200, 50, 50

@@ -3,8 +3,9 @@
 import pytest
 
 from podling.api import kinds
-from podling.api.types import apps_v1, batch_v1, core_v1, meta_v1
-from podling.testing.simulation.laws import Picture, Witness, settled
+from podling.api.types import apps_v1, batch_v1, core_v1, meta_v1, policy_v1
+from podling.testing.simulation.laws import Picture, settled
+from podling.testing.simulation.witness import Witness
 
 NOW = 100.0
 
@@ -140,3 +141,74 @@ def test_a_job_that_counts_wrongly_is_told(changes):
 def test_a_job_that_counts_what_has_succeeded_is_right():
     ended = pod("a", job(), phase="Succeeded", index="0")
     assert seen((None, ended), (job(), job(succeeded=1, completed_indexes="0"))) == []
+
+
+def cron(**status):
+    spec = batch_v1.CronJobSpec(
+        job_template=batch_v1.JobTemplateSpec(),
+        schedule="* * * * *",
+        successful_jobs_history_limit=0,
+        failed_jobs_history_limit=1,
+    )
+    return batch_v1.CronJob(metadata=meta("tick"), spec=spec, status=batch_v1.CronJobStatus(**status))
+
+
+def job_of(owner, minute, verdict="Complete"):
+    made = job(conditions=[batch_v1.JobCondition(type=verdict, status="True")])
+    stamp = {"batch.kubernetes.io/cronjob-scheduled-timestamp": f"1970-01-01T00:{minute:02}:00Z"}
+    made.metadata = meta(f"tick-{minute}", owner, annotations=stamp)
+    return made
+
+
+def test_a_cron_job_that_keeps_too_much_forgets_or_never_ends_is_told():
+    owner = cron(last_schedule_time="1970-01-01T00:02:00Z")
+    assert breaches(owner, job_of(owner, 2, "Failed")) == []
+    assert breaches(owner, job_of(owner, 2)) == ["CronJob tick keeps 1 Jobs that are Complete, more than 0"]
+    assert breaches(owner, job_of(owner, 3, "Failed")) == [
+        "CronJob tick has forgotten ['tick-3'], knows 1970-01-01T00:02:00Z"
+    ]
+    runs = cron(active=[core_v1.ObjectReference(name="tick-1")])
+    assert breaches(runs) == ["CronJob tick says that ['tick-1'] run"]
+
+
+def test_a_time_of_a_schedule_that_comes_twice_is_told():
+    owner = cron()
+    first, second = job_of(owner, 1), job_of(owner, 2)
+    assert seen((None, first), (None, second)) == []
+    assert seen((None, first), (first, None), (None, first)) == [
+        "Job tick-1 is made for a time that has had its Job"
+    ]
+
+
+def test_a_budget_that_counts_wrongly_is_told():
+    owner = replica_set(replicas=4, ready_replicas=4, available_replicas=4)
+    owner.status.replicas = 4
+    pods = [pod(f"p{number}", owner) for number in range(4)]
+    for each in pods:
+        each.metadata.labels = {"app": "web"}
+    spec = policy_v1.PodDisruptionBudgetSpec(
+        max_unavailable="34%", selector=meta_v1.LabelSelector(match_labels={"app": "web"})
+    )
+    budget = policy_v1.PodDisruptionBudget(metadata=meta("guard"), spec=spec)
+    counts = {"expected_pods": 4, "desired_healthy": 2, "current_healthy": 4}
+    budget.status = policy_v1.PodDisruptionBudgetStatus(
+        **counts, disruptions_allowed=2, observed_generation=1
+    )
+    assert breaches(owner, *pods, budget) == []
+    budget.status.disruptions_allowed = 3
+    assert breaches(owner, *pods, budget) == [
+        "PodDisruptionBudget guard says [4, 2, 4, 3], None; it is [4, 2, 4, 2]"
+    ]
+
+
+def test_a_pod_that_comes_out_of_turn_is_told():
+    spec = apps_v1.StatefulSetSpec(
+        selector=meta_v1.LabelSelector(),
+        template=core_v1.PodTemplateSpec(),
+        pod_management_policy="OrderedReady",
+    )
+    owner = apps_v1.StatefulSet(metadata=meta("db"), spec=spec)
+    first, second = pod("db-0", owner), pod("db-1", owner)
+    assert seen((None, owner), (None, first), (None, second)) == []
+    first.status.conditions[0].status = "False"
+    assert seen((None, owner), (None, first), (None, second)) == ["Pod db-1 comes although db-0 is not ready"]

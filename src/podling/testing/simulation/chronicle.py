@@ -26,6 +26,8 @@ KEPT = (
     kinds.CONTROLLER_REVISION,
     kinds.REPLICATION_CONTROLLER,
     kinds.JOB,
+    kinds.CRON_JOB,
+    kinds.POD_DISRUPTION_BUDGET,
     kinds.NODE,
 )
 

@@ -1,4 +1,4 @@
-"""What must hold of workloads (pure): `settled` once nothing moves any more, `Witness` at every moment.
+"""What must hold of workloads once nothing moves any more (pure).
 
 Each law is a function that yields a sentence for each breach, with the object that it is about. They ask for no more than what Kubernetes
 documents, so they hold of upstream's controllers as well.
@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from podling.api import kinds
+from podling.api import disruption, kinds, times
 from podling.api.kinds import Kind
 from podling.api.pod import is_terminal
 from podling.api.pod.conditions import is_ready
-from podling.api.types import apps_v1, batch_v1, core_v1
-from podling.controllers.availability import is_active
-from podling.controllers.deployment import generations, sizes
-from podling.controllers.job.indexes import parse
-from podling.controllers.job.pods import FINALIZER, INDEX, is_tracked
-from podling.controllers.job.verdict import is_finished
+from podling.api.types import apps_v1, batch_v1, core_v1, policy_v1
+from podling.controllers.cronjob.draft import scheduled_for
+from podling.controllers.deployment import generations
+from podling.controllers.job.pods import FINALIZER, is_tracked
+from podling.controllers.job.verdict import find, is_finished
 from podling.controllers.ownership import controller_of
 
 Breaches = Iterator[str]
@@ -163,6 +162,62 @@ def jobs_are_over(picture: Picture) -> Breaches:
             yield f"{_name(each)} leaves {FINALIZER} on {kept}"
 
 
+def cron_jobs_are_tidy(picture: Picture) -> Breaches:
+    """They are suspended by now: nothing of theirs runs, and no more of it is kept than they said."""
+    for each in picture.all(batch_v1.CronJob):
+        jobs, status = picture.owned(batch_v1.Job, each), each.status or batch_v1.CronJobStatus()
+        if status.active:
+            yield f"{_name(each)} says that {[one.name for one in status.active]} run"
+        kept = Counter(kind for one in jobs for kind in ("Complete", "Failed") if find(one, kind))
+        limits = {
+            "Complete": each.spec.successful_jobs_history_limit,
+            "Failed": each.spec.failed_jobs_history_limit,
+        }
+        for kind, limit in limits.items():
+            if kept[kind] > limit:
+                yield f"{_name(each)} keeps {kept[kind]} Jobs that are {kind}, more than {limit}"
+        last = times.parse(status.last_schedule_time) if status.last_schedule_time else 0.0
+        forgotten = [one.metadata.name for one in jobs if (scheduled_for(each, one) or 0.0) > last]
+        if forgotten:
+            yield f"{_name(each)} has forgotten {forgotten}, knows {status.last_schedule_time}"
+
+
+def budgets_are_counted(picture: Picture) -> Breaches:
+    for each in picture.all(policy_v1.PodDisruptionBudget):
+        pods = [pod for pod in picture.all(core_v1.Pod) if disruption.covers(each, pod.metadata.labels)]
+        healthy = sum(map(is_ready, pods))
+        expected, desired = _expected(picture, each.spec, pods)
+        allowed = max(0, healthy - desired) if expected else 0
+        said = _counts(
+            each.status, "expected_pods", "desired_healthy", "current_healthy", "disruptions_allowed"
+        )
+        if said != [expected, desired, healthy, allowed] or each.status.disrupted_pods:
+            yield f"{_name(each)} says {said}, {each.status.disrupted_pods}; it is {[expected, desired, healthy, allowed]}"
+        if each.status.observed_generation != each.metadata.generation:
+            yield f"{_name(each)} has not seen its last change"
+
+
+def _expected(
+    picture: Picture, spec: policy_v1.PodDisruptionBudgetSpec, pods: Sequence[core_v1.Pod]
+) -> tuple[int, int]:
+    """How many Pods the owners of these want, and how many of them must be healthy."""
+    if isinstance(spec.min_available, int):
+        return len(pods), spec.min_available
+    there = {each.metadata.uid: each for objects in picture.objects.values() for each in objects}
+    owners = {}
+    for pod in pods:
+        top, above = None, controller_of(pod)
+        while above is not None:
+            top = there[above.uid]
+            above = controller_of(top)
+        if top is not None:
+            owners[top.metadata.uid] = top
+    total = sum(owner.spec.replicas for owner in owners.values())
+    portion = spec.max_unavailable if spec.min_available is None else spec.min_available
+    part = portion if isinstance(portion, int) else -(-int(str(portion).rstrip("%")) * total // 100)
+    return total, part if spec.min_available is not None else max(0, total - part)
+
+
 def _is_cut_from(pod: core_v1.Pod, owner: Any) -> bool:
     template = owner.spec.template
     assert pod.spec is not None
@@ -177,126 +232,9 @@ LAWS_OF_REST: Sequence[Callable[[Picture], Breaches]] = (
     stateful_sets_are_complete,
     daemons_are_everywhere,
     jobs_are_over,
+    cron_jobs_are_tidy,
+    budgets_are_counted,
 )
-
-
-LAG_SECONDS = 60.0
-"""How far what a controller sees may be behind the truth, in the worst weather."""
-
-
-@dataclass(slots=True)
-class Witness:
-    """Sees every version of every object, in order, and notes what must never be."""
-
-    exact: bool = True
-    """Whether no answer is ever lost: who does not hear of a Pod that he made may make another, and take it away later."""
-    breaches: list[str] = field(default_factory=list)
-    _ended: dict[str, dict[str, str | None]] = field(default_factory=dict)
-    """By the UID of a Job: the Pods that were seen to succeed, with their index."""
-    _sizes: dict[str, dict[str, int]] = field(default_factory=dict)
-    _ceilings: dict[str, int] = field(default_factory=dict)
-    _wanted: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
-    """By owner: how many Pods it has asked for, and when."""
-    _pods: dict[str, dict[str, bool]] = field(default_factory=dict)
-    """By owner: its active Pods by UID, and whether they came into the world as its own."""
-
-    def see(self, old: Any, new: Any, now: float) -> None:
-        """One change; None for what is not there before or after it."""
-        if isinstance(new, (apps_v1.ReplicaSet, core_v1.ReplicationController)):
-            self._wanted.setdefault(new.metadata.uid or "", []).append((now, _replicas(new)))
-        if isinstance(new, core_v1.Pod):
-            self._see_pod(new)
-            self._count(old, new, now)
-        elif new is None and isinstance(old, core_v1.Pod):
-            self._count(old, None, now)
-        elif isinstance(new, batch_v1.Job):
-            self._see_job(old, new)
-        elif isinstance(new, apps_v1.Deployment):
-            self._see_deployment(new)
-        elif isinstance(new, apps_v1.ReplicaSet):
-            self._see_replica_set(old, new)
-        elif new is None and isinstance(old, apps_v1.ReplicaSet):
-            for family in self._sizes.values():
-                family.pop(old.metadata.uid or "", None)
-
-    def _see_pod(self, pod: core_v1.Pod) -> None:
-        """Remember which Pods of Jobs have succeeded."""
-        reference = controller_of(pod)
-        if (
-            reference is not None
-            and reference.kind == "Job"
-            and pod.status
-            and pod.status.phase == "Succeeded"
-        ):
-            index = (pod.metadata.annotations or {}).get(INDEX)
-            self._ended.setdefault(reference.uid, {})[pod.metadata.uid or ""] = index
-
-    def _count(self, old: core_v1.Pod | None, new: core_v1.Pod | None, now: float) -> None:
-        """Nobody makes more Pods than he was ever asked for of late; whom others' Pods were handed to is not judged."""
-        pod = new or old
-        assert pod is not None
-        uid, reference = pod.metadata.uid or "", controller_of(pod)
-        for family in self._pods.values():
-            family.pop(uid, None)
-        if new is None or reference is None or not is_active(new):
-            return
-        family = self._pods.setdefault(reference.uid, {})
-        before = controller_of(old) if old is not None else reference
-        family[uid] = before is not None and before.uid == reference.uid
-        if old is not None or not all(family.values()) or reference.uid not in self._wanted:
-            return
-        wanted = self._wanted[reference.uid]
-        recent = [count for at, count in wanted if now - at <= LAG_SECONDS]
-        most = max([wanted[-len(recent) - 1][1], *recent] if len(recent) < len(wanted) else recent)
-        if self.exact and len(family) > most:
-            self.breaches.append(
-                f"{reference.kind} {reference.name} makes {len(family)} Pods instead of {most}"
-            )
-
-    def _see_job(self, old: batch_v1.Job | None, new: batch_v1.Job) -> None:
-        """No success is counted that no Pod had, none twice, and none is forgotten."""
-        status = new.status or batch_v1.JobStatus()
-        succeeded = self._ended.get(new.metadata.uid or "", {})
-        counted = status.succeeded or 0
-        pending = (status.uncounted_terminated_pods and status.uncounted_terminated_pods.succeeded) or []
-        if len(set(pending)) != len(pending):
-            self.breaches.append(f"{_name(new)} is about to count a Pod twice: {pending}")
-        if counted + len(pending) > len(succeeded):
-            self.breaches.append(
-                f"{_name(new)} counts {counted} + {len(pending)} successes of {len(succeeded)}"
-            )
-        if status.completed_indexes:
-            done = parse(status.completed_indexes, new.spec.completions or 0) if new.spec else set()
-            had = set(succeeded.values())
-            if len(done) != counted or not {str(each) for each in done} <= had:
-                self.breaches.append(f"{_name(new)} says {status.completed_indexes} for {counted} of {had}")
-        before = (old.status if old is not None else None) or batch_v1.JobStatus()
-        if counted < (before.succeeded or 0) or (status.failed or 0) < (before.failed or 0):
-            self.breaches.append(f"{_name(new)} forgets what it counted: {before} -> {status}")
-
-    def _see_deployment(self, deployment: apps_v1.Deployment) -> None:
-        """A new size or strategy: from here on this many may be asked for, but what is there may first come down."""
-        uid = deployment.metadata.uid or ""
-        bound = sizes.replicas_of(deployment) + sizes.max_surge(deployment)
-        present = sum(self._sizes.get(uid, {}).values())
-        self._ceilings[uid] = max(bound, self._ceilings.get(uid, 0) if present > bound else 0)
-
-    def _see_replica_set(self, old: apps_v1.ReplicaSet | None, new: apps_v1.ReplicaSet) -> None:
-        """A Deployment never asks for more than it wants and its surge."""
-        reference = controller_of(new)
-        if reference is None or reference.kind != "Deployment" or new.spec is None:
-            return
-        family = self._sizes.setdefault(reference.uid, {})
-        before = family.get(new.metadata.uid or "", 0)
-        family[new.metadata.uid or ""] = new.spec.replicas or 0
-        ceiling = self._ceilings.get(reference.uid)
-        grown = (old is None or controller_of(old) is not None) and (new.spec.replicas or 0) > before
-        if grown and ceiling is not None and sum(family.values()) > ceiling:
-            self.breaches.append(f"{_name(new)} grows to {family}, more than {ceiling} in all")
-
-
-def _replicas(owner: Any) -> int:
-    return int(owner.spec.replicas or 0)
 
 
 def _counts(status: Any, *names: str) -> list[int]:

@@ -13,8 +13,10 @@ from random import Random
 
 from podling.api.types import core_v1
 from podling.controllers import (
+    cronjob,
     daemonset,
     deployment,
+    disruption,
     garbagecollector,
     job,
     podgc,
@@ -32,6 +34,7 @@ from .cluster import SimulatedCluster
 from .faults import CALM, Rates
 from .nodes import Course
 from .user import Tell, User, wander
+from .witness import Witness
 
 WEATHERS = (
     CALM,
@@ -51,6 +54,8 @@ WORKLOADS = (
     daemonset,
     statefulset,
     job,
+    cronjob,
+    disruption,
     ttlafterfinished,
     garbagecollector,
 )
@@ -91,7 +96,7 @@ async def _live(report: Report) -> None:
     def tell(line: str) -> None:
         report.story.append(f"{loop.time():9.3f} {line}")
 
-    witness = laws.Witness()
+    witness = Witness()
     courses = Random(f"{seed}/courses")
     everything = seed % 10 == 0
     async with SimulatedCluster(
