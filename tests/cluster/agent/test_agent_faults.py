@@ -110,4 +110,4 @@ async def test_sandbox_lost_while_the_pod_runs_is_replaced(tmp_path: Path):
         told = [(reason, message) for _, reason, message in await world.events("web")]
         assert ("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.") in told
         assert pod.status.pod_ip == "10.42.0.3"
-        assert len(world.machine.sandboxes) == 2, "the old one stays for its container's logs"
+        assert len(world.machine.sandboxes) == 1, "the old one goes when its container has a successor"
