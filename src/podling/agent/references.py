@@ -1,20 +1,21 @@
-"""ConfigMaps and Secrets that the node's Pods refer to, each watched by itself while a Pod needs it.
+"""ConfigMaps and Secrets that the node's Pods refer to, each watched by itself while a Pod needs it, and trust bundles.
 
 One watch an object, as kubelet does it: a node may read only what its own Pods name, and what it reads is told to it when it
-changes.  An object that no Pod needs any more is kept for a little while, for the next Pod from the same template.
+changes.  Trust bundles are the cluster's and chosen by labels, so all of them are watched by one, once a Pod wants any.
+An object that no Pod needs any more is kept for a little while, for the next Pod from the same template.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
 from podling.aio import tasks
 from podling.api import kinds
-from podling.api.types import core_v1
+from podling.api.types import certificates_v1, core_v1
 from podling.client.client import Client
 from podling.client.informer import Handler, Informer
 
@@ -26,11 +27,19 @@ WAIT_SECONDS = 10.0
 
 
 class Key(NamedTuple):
-    """``kind`` is "ConfigMap" or "Secret"."""
+    """``kind`` is one of ``_KINDS``.  Without a name it stands for all of the kind, in the whole cluster."""
 
     kind: str
     namespace: str
     name: str
+
+
+_BUNDLES = Key("ClusterTrustBundle", "", "")
+_KINDS = {
+    "ConfigMap": kinds.CONFIG_MAP,
+    "Secret": kinds.SECRET,
+    "ClusterTrustBundle": kinds.CLUSTER_TRUST_BUNDLE,
+}
 
 
 class Unknown(AgentFault):
@@ -65,6 +74,10 @@ class References:
         found: core_v1.Secret | None = await self._get(holder, Key("Secret", namespace, name))
         return found
 
+    async def trust_bundles(self, holder: str) -> Sequence[certificates_v1.ClusterTrustBundle]:
+        """All of them as of now.  Raises ``Unknown``."""
+        return (await self._synced(holder, _BUNDLES)).list()
+
     def release(self, holder: str) -> None:
         """``holder`` needs nothing any more."""
         for key, watched in self._watched.items():
@@ -83,6 +96,10 @@ class References:
         return {"watched": len(self._watched)}
 
     async def _get(self, holder: str, key: Key) -> Any:
+        return (await self._synced(holder, key)).get(key.namespace, key.name)
+
+    async def _synced(self, holder: str, key: Key) -> Informer[Any]:
+        """What watches the key, once it knows what there is."""
         watched = self._watched.get(key) or self._watch(key)
         watched.holders[holder] = None
         if watched.leaving is not None:
@@ -98,14 +115,13 @@ class References:
                 raise Unknown(
                     f'failed to get {key.kind.lower()} "{key.namespace}/{key.name}": {why}'
                 ) from None
-        return informer.get(key.namespace, key.name)
+        return informer
 
     def _watch(self, key: Key) -> _Watched:
-        kind = kinds.CONFIG_MAP if key.kind == "ConfigMap" else kinds.SECRET
         informer: Informer[Any] = Informer(
-            self._client.resource(kind),
-            namespace=key.namespace,
-            field_selector=f"metadata.name={key.name}",
+            self._client.resource(_KINDS[key.kind]),
+            namespace=key.namespace or None,
+            field_selector=f"metadata.name={key.name}" if key.name else "",
             random=self._random,
         )
         task = self._tasks.start(informer.run(), name="/".join(key))

@@ -11,7 +11,7 @@ from typing import Any
 
 from agent_world import AgentWorld, is_ready
 
-from podling.api.types import core_v1
+from podling.api.types import certificates_v1, core_v1, meta_v1
 from podling.testing.virtualtime import virtual
 
 MAIN = {"name": "main", "image": "busybox:1", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
@@ -187,6 +187,37 @@ async def test_token_that_cannot_be_renewed_serves_to_its_end_and_then_that_is_t
         assert "token expired and refresh failed" in message
         await world.make(core_v1.ServiceAccount, "default")
         await soon(lambda: files(folder)["token"] != first, limit=130)
+
+
+@virtual
+async def test_trust_bundles_are_followed_as_they_come_and_go(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        bundles = world.client.resource(certificates_v1.ClusterTrustBundle)
+
+        async def make(name: str, content: bytes) -> str:
+            text = f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(content).decode()}\n-----END CERTIFICATE-----\n"
+            await bundles.create(
+                certificates_v1.ClusterTrustBundle(
+                    metadata=meta_v1.ObjectMeta(name=f"e.org:ca:{name}", labels={"on": "yes"}),
+                    spec=certificates_v1.ClusterTrustBundleSpec(signer_name="e.org/ca", trust_bundle=text),
+                )
+            )
+            return text
+
+        chosen = {"signerName": "e.org/ca", "labelSelector": {"matchLabels": {"on": "yes"}}, "path": "ca.pem"}
+        volume = {"name": "v", "projected": {"sources": [{"clusterTrustBundle": chosen}]}}
+        await world.create("web", MAIN, volumes=[volume])
+        await asyncio.sleep(1)
+        why = "combination of signerName and labelSelector matched zero ClusterTrustBundles"
+        assert await mount_events(world) == [f'MountVolume.SetUp failed for volume "v" : {why}']
+        one = await make("one", b"1")
+        pod = await world.until_ready("web", seconds=1)
+        folder = world.agent.kit.volumes.of(pod.metadata.uid or "")["v"]
+        assert files(folder) == {"ca.pem": one}
+        two = await make("two", b"2")
+        await soon(lambda: files(folder) == {"ca.pem": one + two})
+        await bundles.delete("e.org:ca:one")
+        await soon(lambda: files(folder) == {"ca.pem": two})
 
 
 @virtual

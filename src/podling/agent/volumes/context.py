@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from podling.agent.podspec.fields import Facts
 from podling.api.storage import claims
-from podling.api.types import core_v1
+from podling.api.types import certificates_v1, core_v1
 
 from . import ownership
 
@@ -22,6 +22,10 @@ class Objects(Protocol):
 
     async def token(self, pod: core_v1.Pod, source: core_v1.ServiceAccountTokenProjection) -> str:
         """A token of the Pod's service account; a fresh one when the last is near its end.  Raises ``VolumeFault``."""
+        ...
+
+    async def trust_bundles(self) -> Sequence[certificates_v1.ClusterTrustBundle]:
+        """Those of the whole cluster."""
         ...
 
     async def persistent_volume(self, pod: core_v1.Pod, use: claims.Use) -> core_v1.PersistentVolume:

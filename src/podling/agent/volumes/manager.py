@@ -17,7 +17,7 @@ from podling.agent.podspec.fields import Facts
 from podling.agent.references import References
 from podling.agent.tokens import Tokens
 from podling.api.storage.claims import Use
-from podling.api.types import core_v1
+from podling.api.types import certificates_v1, core_v1
 from podling.runtime import removal
 
 from . import loop
@@ -45,6 +45,9 @@ class _Objects:
 
     async def token(self, pod: core_v1.Pod, source: core_v1.ServiceAccountTokenProjection) -> str:
         return await self.tokens.get(pod, source)
+
+    async def trust_bundles(self) -> Sequence[certificates_v1.ClusterTrustBundle]:
+        return await self.references.trust_bundles(self.holder)
 
     async def persistent_volume(self, pod: core_v1.Pod, use: Use) -> core_v1.PersistentVolume:
         return await self.claims.volume_of(pod, use)

@@ -1,4 +1,4 @@
-"""``projected``: ConfigMaps, Secrets, fields of the Pod and service-account tokens in one folder, following all of them."""
+"""``projected``: ConfigMaps, Secrets, fields of the Pod, tokens and trust bundles in one folder, following all of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from podling.agent.errors import VolumeFault
 from podling.api.types import core_v1
 
-from . import atomic, configmap, downward, ownership, secret
+from . import atomic, configmap, downward, ownership, secret, trustbundle
 from .context import Context, Plugin
 from .payload import DEFAULT_MODE, File, Payload
 
-TOKEN_MODE = 0o600
-"""Of a token whose reader is known (upstream `pkg/volume/projected`)."""
+PRIVATE_MODE = 0o600
+"""Of a file whose reader is known (upstream `pkg/volume/projected`)."""
 
 
 async def _set_up(ctx: Context) -> Path:
@@ -32,17 +32,21 @@ async def _files(ctx: Context, part: core_v1.VolumeProjection, mode: int | None)
     if part.downward_api is not None:
         return downward.files(ctx, part.downward_api.items or [], mode)
     if part.service_account_token is not None:
-        return await _token(ctx, part.service_account_token, mode)
-    raise VolumeFault("projected volume source is not supported by this node")
+        token = await ctx.objects.token(ctx.pod, part.service_account_token)
+        return {part.service_account_token.path: _private(ctx, token.encode(), mode)}
+    if part.cluster_trust_bundle is not None:
+        anchors = await trustbundle.anchors(ctx, part.cluster_trust_bundle)
+        return {part.cluster_trust_bundle.path: _private(ctx, anchors, mode)}
+    raise VolumeFault("podCertificate projections are not supported by this node")
 
 
-async def _token(ctx: Context, source: core_v1.ServiceAccountTokenProjection, mode: int | None) -> Payload:
-    token = await ctx.objects.token(ctx.pod, source)
+def _private(ctx: Context, data: bytes, mode: int | None) -> File:
+    """For those who are known to read it, if they are known."""
     user = ownership.fs_user(ctx.pod)
     shown = DEFAULT_MODE if mode is None else mode
     if user is not None or ownership.fs_group(ctx.pod) is not None:
-        shown = TOKEN_MODE
-    return {source.path: File(token.encode(), shown, user)}
+        shown = PRIVATE_MODE
+    return File(data, shown, user)
 
 
 PLUGIN = Plugin("kubernetes.io~projected", "projected", _set_up, live=True)
