@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .imagegc.decision import Policy
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentConfig:
@@ -30,6 +32,7 @@ class AgentConfig:
     allowed_unsafe_sysctls  sysctls, or beginnings of their names with a *, that Pods may set besides the safe ones (kubelet's).
     image_records    folder of who may use which image, shared by nodes that share an image store; None = the node's own.
     parallel_pulls   images that are pulled at once (maxParallelImagePulls; 1 = serializeImagePulls).
+    image_garbage    when images that no Pod needs are removed.
     status_seconds   how often the Node's status is written though nothing changed (nodeStatusReportFrequency).
     """
 
@@ -52,4 +55,5 @@ class AgentConfig:
     allowed_unsafe_sysctls: tuple[str, ...] = ()
     image_records: Path | None = None
     parallel_pulls: int = 3
+    image_garbage: Policy = field(default_factory=Policy)
     status_seconds: float = 300.0

@@ -13,6 +13,10 @@ import pytest
 from docker_registry import DockerRegistry
 from real_world import RealWorld, is_ready
 
+from podling.agent.imagegc import use
+from podling.agent.imagegc.collector import ImageGarbage
+from podling.agent.imagegc.decision import Disk, Policy
+from podling.aio.clock import SystemClock
 from podling.api.types import core_v1
 
 BUSYBOX = Path("/bin/busybox").read_bytes()
@@ -218,3 +222,49 @@ async def test_the_content_of_an_image_is_a_volume(world: RealWorld, registry: D
     pulled = [message for reason, message in await world.events("reader") if reason == "Pulled"]
     assert pulled[0].startswith(f'Successfully pulled image "{registry.address}/data:v1"')
     assert is_ready(await world.get("reader"))
+
+
+async def end(world: RealWorld, name: str) -> None:
+    """Delete the Pod and wait until nothing of it is on the node."""
+    assert world.agent is not None
+    workers = [one for one in world.agent.pods.workers() if one.memory.name == name]
+    await world.pods.delete(name, namespace="default")
+    for worker in workers:
+        await worker.wait_gone()
+
+
+async def test_images_that_no_pod_needs_go_and_are_fetched_again(world: RealWorld, registry: DockerRegistry):
+    await make_secret(world, "right", registry.auths())
+    needed, idle = f"{registry.address}/other:v1", f"{registry.address}/team/app:v2"
+    await world.create("needs", container(needed), **by("right"))
+    await world.create("leaves", container(idle), **by("right"))
+    for name in ("needs", "leaves"):
+        await world.until_ready(name)
+    await world.create(
+        "mounts", container(needed), volumes=[{"name": "v", "image": {"reference": idle}}], **by("right")
+    )
+    await end(world, "leaves")
+    assert world.agent is not None
+    kit = world.agent.kit
+    garbage = ImageGarbage(
+        world.images,
+        Policy(min_age=0),
+        records=kit.images.records,
+        disk=lambda: Disk(100, 1),
+        used=lambda: use.in_use(
+            [one for uid in kit.observed.pods() for one in kit.observed.containers(uid)],
+            [worker.memory.pod for worker in world.agent.pods.workers()],
+        ),
+        tell=lambda reason, message: None,
+        on_removed=lambda: None,
+        clock=SystemClock(),
+    )
+    await garbage.remove_unused()
+    assert await world.images.resolve(idle) is not None  # a Pod names it as a volume
+    await end(world, "mounts")
+    await garbage.remove_unused()
+    assert await world.images.resolve(idle) is None
+    assert await world.images.resolve(needed) is not None
+    await world.create("returns", container(idle), **by("right"))
+    await world.until_ready("returns")
+    assert ("Pulling", f'Pulling image "{idle}"') in await world.events("returns")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -84,9 +85,12 @@ class TestRecords:
         self.records(tmp_path).put(pulled_with(key("a")))
         again = self.records(tmp_path)
         assert again.get("sha256:1") == pulled_with(key("a"))
-        again.prune(["sha256:1"])
+        again.prune(["sha256:1"], before=time.time() + 1)
+        again.prune(
+            ["sha256:2"], before=time.time() - 3600
+        )  # written since somebody looked which are present
         assert again.get("sha256:1") is not None
-        again.prune(["sha256:2"])
+        again.prune(["sha256:2"], before=time.time() + 1)
         assert again.get("sha256:1") is None
 
     def test_damaged_one_lets_nobody_in(self, tmp_path: Path):

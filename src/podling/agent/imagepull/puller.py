@@ -66,8 +66,8 @@ class ImagePuller:
         tasks: Tasks,
         on_pulled: Callable[[], None],
     ) -> None:
+        self.records = records
         self._images = images
-        self._records = records
         self._room = asyncio.Semaphore(at_once)
         self._on_pulled = on_pulled
         self._tasks = tasks
@@ -76,7 +76,7 @@ class ImagePuller:
 
     async def open(self) -> None:
         """Before the first use: learn from what an earlier process left."""
-        self._records.open(await self._images.list())
+        self.records.open(await self._images.list())
 
     async def prepare(self, want: Want, *, tell: Tell) -> Image:
         """The image.  Raises ``ImageFault`` whose reason goes into the container's status."""
@@ -105,11 +105,11 @@ class ImagePuller:
             raise ImageFault(message, reason=fault.reason) from fault
         if present is None:
             return None
-        record, name = self._records.get(present.id), repository(want.name)
+        record, name = self.records.get(present.id), repository(want.name)
         if not access.is_granted(record, name, want.secrets):
             return None
         if record is not None and (more := access.recognised(record, name, want.secrets)) != record:
-            self._records.put(more)
+            self.records.put(more)
         return present
 
     async def _pull(self, want: Want, present: Image | None, tell: Tell) -> Image:
@@ -159,7 +159,7 @@ class ImagePuller:
         async with self._room:
             started = loop.time()
             try:
-                with self._records.pulling(_full(want.name)):
+                with self.records.pulling(_full(want.name)):
                     image, used = await self._with_credentials(want)
                     self._record(want, image, used)
             except ImageFault as fault:
@@ -191,10 +191,10 @@ class ImagePuller:
         raise ImageFault(f"[{', '.join(refusals)}]", reason=last.reason)
 
     def _record(self, want: Want, image: Image, used: SecretKey | None) -> None:
-        before = self._records.get(image.id)
+        before = self.records.get(image.id)
         after = access.learned(before, image.id, repository(want.name), used)
         if after != before:
-            self._records.put(after)
+            self.records.put(after)
 
 
 def default_policy(name: str) -> str:

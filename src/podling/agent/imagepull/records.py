@@ -26,6 +26,7 @@ from .access import Record
 
 class PullRecords:
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._pulled = folder / "pulled"
         self._pulling = folder / "pulling"
 
@@ -71,12 +72,15 @@ class PullRecords:
             os.fsync(writing.fileno())
         fresh.replace(file)
 
-    def prune(self, present: Iterable[str]) -> None:
-        """Forget images that are none of those ``present``, by id."""
+    def prune(self, present: Iterable[str], *, before: float) -> None:
+        """Forget images that were written of ``before`` (seconds since the epoch) and are none of those ``present``, by id."""
         kept = {self._file(image_id).name for image_id in present}
         for file in self._pulled.iterdir():
-            if file.name not in kept and not file.name.startswith("."):
-                file.unlink(missing_ok=True)
+            if file.name in kept or file.name.startswith("."):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                if file.stat().st_mtime < before:
+                    file.unlink()
 
     def _file(self, image_id: str) -> Path:
         return self._pulled / _hex(image_id)

@@ -89,7 +89,7 @@ def _store(content: Content, image: _Found, scratch: Path, names: Sequence[str])
         tags = [str(parse(tag)) for tag in (*names, *image.tags)]
     except InvalidReference as error:
         raise ImageFault(str(error), reason="InvalidImageName") from error
-    return blobs.store(content, image.document, image.layers, scratch=scratch, tags=tags)
+    return blobs.store(content, image.document, image.layers, scratch=scratch, tags=tags, pinned=True)
 
 
 @contextlib.contextmanager

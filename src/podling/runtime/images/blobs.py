@@ -41,6 +41,7 @@ def store(
     scratch: Path,
     tags: Iterable[str] = (),
     digests: Iterable[str] = (),
+    pinned: bool = False,
 ) -> ImageRecord:
     """Unpack ``layers`` (lowest first) and add the image described by the configuration ``document``.
 
@@ -59,7 +60,7 @@ def store(
         if not content.has_layer(diff_id):
             with blob() as raw, decompressed(raw) as stream:
                 fresh.append(content.unpack(diff_id, stream, scratch))
-    record = ImageRecord(id=manifests.digest(document), config=config, layers=diff_ids)
+    record = ImageRecord(id=manifests.digest(document), config=config, layers=diff_ids, pinned=pinned)
     content.add(record, layers=fresh, tags=tags, digests=digests)
     return record
 

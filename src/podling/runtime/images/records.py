@@ -26,12 +26,16 @@ class ImageConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ImageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One image.  ``layers`` are diff ids, lowest first; ``builtin`` tells the busybox it was made from here, if so."""
+    """One image.  ``layers`` are diff ids, lowest first; ``builtin`` tells the busybox it was made from here, if so.
+
+    ``pinned``: it was loaded by hand, so that no registry may have it.
+    """
 
     id: str
     config: ImageConfig
     layers: tuple[str, ...]
     builtin: str = ""
+    pinned: bool = False
 
 
 class Index(msgspec.Struct, kw_only=True):

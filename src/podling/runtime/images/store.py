@@ -173,6 +173,7 @@ class ImageStore:
             size=index.size(record),
             user=record.config.user,
             architecture=record.config.architecture,
+            pinned=record.pinned or bool(record.builtin),
         )
 
     @asynccontextmanager

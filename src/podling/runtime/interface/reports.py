@@ -80,7 +80,10 @@ class ContainerEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image in the node's store.  ``id`` is the config digest; ``size`` counts the layers in bytes."""
+    """An image in the node's store.  ``id`` is the config digest; ``size`` counts the layers in bytes.
+
+    ``pinned``: no registry would give it back, so it is not to be removed as garbage.
+    """
 
     id: str
     repo_tags: tuple[str, ...]
@@ -88,6 +91,7 @@ class Image:
     size: int
     user: str = ""
     architecture: str = ""
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
