@@ -64,6 +64,11 @@ class Client:
         parameters = tuple(parse_qsl(raw, keep_blank_values=True))
         return await self._caller.call("GET", plain, query=parameters, accept=accept)
 
+    async def put_raw(self, path: str, body: bytes) -> bytes:
+        """The answer to a PUT of JSON to this path."""
+        manager = (("fieldManager", self.field_manager),)
+        return await self._caller.call("PUT", path, query=manager, body=body)
+
     async def stream(self, path: str, *, query: tuple[tuple[str, str], ...] = ()) -> Response:
         """An answer that is read as it comes (logs); the caller closes it."""
         return await self._caller.open("GET", path, query=query, accept="*/*")

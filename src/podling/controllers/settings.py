@@ -16,6 +16,14 @@ class ControllerSettings:
     missing_node_seconds      how long a node must be gone before its Pods are given up; upstream's, so that a node that is
                               registered again at once keeps its Pods.
 
+    About HorizontalPodAutoscalers (kube-controller-manager's flags `horizontal-pod-autoscaler-...`, its defaults), in seconds
+    but for the tolerance:
+    autoscaler_period                     how often each is looked at (sync-period).
+    autoscaler_downscale_stabilization    how long a higher recommendation keeps the size from going down.
+    autoscaler_tolerance                  share by which what is measured may differ from what is wanted.
+    autoscaler_cpu_initialization_period  after a Pod's start: CPU counts only once it was ready for a whole window.
+    autoscaler_initial_readiness_delay    after a Pod's start: a Pod that turns unready counts as one that never was ready.
+
     About nodes (kube-controller-manager's flags of the same names, its defaults):
     node_monitor_period            seconds from finding a node not ready to giving it up at the earliest; by then it is known
                                    how many others were lost with it.
@@ -39,3 +47,8 @@ class ControllerSettings:
     secondary_node_eviction_rate: float = 0.01
     large_cluster_size_threshold: int = 50
     unhealthy_zone_threshold: float = 0.55
+    autoscaler_period: float = 15.0
+    autoscaler_downscale_stabilization: float = 300.0
+    autoscaler_tolerance: float = 0.1
+    autoscaler_cpu_initialization_period: float = 300.0
+    autoscaler_initial_readiness_delay: float = 30.0

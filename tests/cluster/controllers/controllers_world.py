@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from podling.agent.agent import Agent
 from podling.agent.config import AgentConfig
+from podling.agent.server import resource
+from podling.agent.server.meter import Meter
 from podling.aio.clock import LoopClock
 from podling.api import errors
 from podling.api.pod.conditions import is_ready
@@ -58,9 +60,19 @@ SEEN = (
 )
 
 
-class NoNodes:
+class Kubelets:
+    """How the API server asks the world's agents what is used."""
+
+    def __init__(self):
+        self.agents = {}
+
     async def connect(self, node_name):
         raise AssertionError(f"nobody should ask for node {node_name}")
+
+    async def read(self, node_name, path):
+        assert path == "/metrics/resource"
+        agent = self.agents[node_name]
+        return resource.render(await Meter(agent.kit, agent.pods).read(disk=False))
 
 
 class Addresses:
@@ -97,6 +109,8 @@ class ControllersWorld:
         self.settings = ControllerSettings(**{"root_ca": "CA", **settings})
         self.folder, self.nodes, self.rows = folder, nodes if with_agent else (), rows
         self.clock = LoopClock(epoch)
+        self.kubelets = Kubelets()
+        self.machines = {}
         self.images = SimulatedImages(pulls)
         self._stack = AsyncExitStack()
         self._changed = asyncio.Event()
@@ -109,7 +123,7 @@ class ControllersWorld:
             store=store,
             clock=self.clock,
             random=random.Random(2),
-            dial=NoNodes(),
+            dial=self.kubelets,
         )
         await self._run(self.server, self.server.close)
         self.client = self.client_of(ADMIN)
@@ -226,7 +240,7 @@ class ControllersWorld:
         await self._run(scheduler, scheduler.stop)
 
     async def start_agent(self, node, number=0):
-        machine = World(clock=self.clock, random=random.Random(1))
+        machine = self.machines[node] = World(clock=self.clock, random=random.Random(1))
         folder = self.folder / node
         folder.mkdir()
         agent = Agent(
@@ -238,6 +252,7 @@ class ControllersWorld:
             clock=self.clock,
             random=random.Random(3),
         )
+        self.kubelets.agents[node] = agent
         await self._run(agent, agent.stop)
 
 

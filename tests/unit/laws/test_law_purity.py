@@ -15,6 +15,7 @@ PURE = (
     r"aio/backoff\.py",
     r"cluster/nodes\.py",
     r"apiserver/usage/(samples|rates)\.py",
+    r"controllers/horizontalpodautoscaler/(arithmetic|draft|grouping|pace)\.py",
     r"agent/server/(cadvisor|configz|procfs|reading|resource|summary)\.py",
 )
 FORBIDDEN_MODULES = (

@@ -217,12 +217,12 @@ class SimulatedRuntime:
     async def stats(self, container_id: str | None = None, *, disk: bool = True) -> list[ContainerStats]:
         self._begin("stats")
         chosen = self._world.lives.values() if container_id is None else [self._world.life(container_id)]
-        now, elapsed = self._world.now(), asyncio.get_running_loop().time()
+        now = self._world.now()
         return [
             ContainerStats(
                 container_id=life.status.id,
                 at=now,
-                cpu_usage=round((elapsed - life.begun) * life.script.cpu * 1e9),
+                cpu_usage=round(life.core_seconds() * 1e9),
                 memory_usage=life.script.memory,
                 memory_working_set=life.script.memory,
                 memory_rss=life.script.memory,

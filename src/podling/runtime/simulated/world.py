@@ -70,9 +70,16 @@ class Life:
     script: Script
     log: Path | None
     begun: float = 0.0
+    spent: float = 0.0
+    """Core-seconds up to ``counted``, from when on it uses what its script says."""
+    counted: float = 0.0
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     listeners: list[asyncio.Queue[tuple[int, bytes] | None]] = field(default_factory=list)
+
+    def core_seconds(self) -> float:
+        """CPU time used so far."""
+        return self.spent + (asyncio.get_running_loop().time() - self.counted) * self.script.cpu
 
     @property
     def running(self) -> bool:
@@ -183,13 +190,18 @@ class World:
         self._move(
             life, ContainerState.RUNNING, started_at=self.now(), pid=self._random.randrange(2, 1 << 22)
         )
-        life.begun = loop.time()
+        life.begun = life.counted = loop.time()
         run = life.script.run(life.config.attempt)
         for line in run.logs:
             self._at(life, line.at, functools.partial(self._write, life, line))
         if run.lasts is not None:
             code, reason, message = run.exit_code, run.reason, run.message
             self._at(life, run.lasts, lambda: self.exit(life, code, reason=reason, message=message))
+
+    def use(self, life: Life, **usage: float) -> None:
+        """From now on the container uses so much: ``cpu`` in cores, ``memory`` in bytes."""
+        life.spent, life.counted = life.core_seconds(), asyncio.get_running_loop().time()
+        life.script = replace(life.script, **usage)  # type: ignore[arg-type]
 
     def exit(self, life: Life, code: int, *, signal: int = 0, reason: str = "", message: str = "") -> None:
         """The container's process ends; nothing happens if it has ended."""
