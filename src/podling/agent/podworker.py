@@ -194,7 +194,7 @@ class PodWorker:
     def _begin(self, action: Action) -> None:
         if (under_way := self._running.get(action.key)) is not None:
             under_way.cancel()
-        if isinstance(action, KillContainer) and action.resized:
+        if isinstance(action, KillContainer) and action.again:
             self.memory.resizing.restart(action.container_id)
         self._busy[action.key] = action
         self._running[action.key] = self._tasks.start(self._carry_out(action), name=action.key)

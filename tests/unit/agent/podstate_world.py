@@ -29,6 +29,7 @@ from podling.agent.podstate import (
     Volumes,
     plan,
 )
+from podling.agent.resize.allocation import Resizing
 from podling.api import times
 from podling.api.types import core_v1, meta_v1
 from podling.runtime.interface import Container, ContainerState, Sandbox, SandboxState
@@ -66,6 +67,7 @@ class World:
     written: bool = True
     ending_at: float | None = None
     status: core_v1.PodStatus = field(default_factory=core_v1.PodStatus)
+    resizing: Resizing = field(default_factory=Resizing)
     done: list[Action] = field(default_factory=list)
     notes: dict[str, Note] = field(default_factory=dict)
     busy: dict[str, Action] = field(default_factory=dict)
@@ -91,6 +93,7 @@ class World:
             shutdown=self.shutdown,
             written=self.written,
             ending_at=self.ending_at,
+            resizing=self.resizing,
         )
 
     def plan(self) -> Plan:
@@ -143,6 +146,8 @@ class World:
             case StartContainer():
                 self._start(action)
             case KillContainer(container_id):
+                if action.again:
+                    self.resizing.restart(container_id)
                 if self.stubborn:
                     self.busy[action.key] = action
                 else:

@@ -103,8 +103,8 @@ class KillContainer(Action):
     name: str
     deadline: float
     message: str
-    resized: bool = False
-    """It starts again, with other resources."""
+    again: bool = False
+    """It starts again at once, whatever policies and back-off say: with other resources, or another image."""
 
     @property
     def key(self) -> str:

@@ -6,14 +6,13 @@ its sandbox id, so init containers run again in a new sandbox without their old 
 
 from __future__ import annotations
 
-from podling.agent import labels
 from podling.api import pod as pods
 from podling.api.types import core_v1
-from podling.runtime.interface import ContainerState, Sandbox, SandboxState
+from podling.runtime.interface import Container, ContainerState, Sandbox, SandboxState
 
 from . import ephemerals, inits, resizing, restarts
 from .actions import CreateSandbox, MountVolumes, Note, PrepareImage, RemoveSandbox, StopSandbox
-from .draft import Draft
+from .draft import Draft, Waiting
 from .killing import grace_of, kill
 from .starting import start, trim
 from .view import View, probed
@@ -134,21 +133,31 @@ def _keep(draft: Draft, container: core_v1.Container, sandbox: Sandbox) -> None:
     if record is None or record.state is not ContainerState.RUNNING or record.sandbox_id != sandbox.id:
         if restarts.is_wanted(view, container):
             start(draft, container, sandbox)
+            _show_replacement(draft, container, record)
         return
     results = probed(view, container, record.id)
-    why, probe = "", None
-    if record.annotations.get(labels.HASH, labels.container_hash(container)) != labels.container_hash(
-        container
-    ):
-        why = f"Container {container.name} definition changed"
+    if restarts.is_changed(record, container):
+        why = f"Container {container.name} definition changed, will be restarted"
+        kill(draft, record, why, grace=grace_of(view), again=True)
     elif not results.alive:
-        why, probe = f"Container {container.name} failed liveness probe", container.liveness_probe
+        _end(draft, container, record, "liveness", container.liveness_probe)
     elif results.startup_failed:
-        why, probe = f"Container {container.name} failed startup probe", container.startup_probe
-    if why:
-        again = (
-            ", will be restarted"
-            if pods.is_restarted(view.spec, container, restarts.KILLED_EXIT_CODE)
-            else ""
-        )
-        kill(draft, record, why + again, grace=grace_of(view, probe))
+        _end(draft, container, record, "startup", container.startup_probe)
+
+
+def _show_replacement(draft: Draft, container: core_v1.Container, record: Container | None) -> None:
+    """A container that was replaced though it is never restarted does not show its end: the API takes that for its last word."""
+    if record is None or record.id not in draft.view.resizing.restarting or not restarts.is_dead(record):
+        return
+    if not pods.is_restarted(draft.view.spec, container, restarts.exit_code(record)):
+        draft.waiting.setdefault(container.name, Waiting("ContainerCreating", ""))
+
+
+def _end(
+    draft: Draft, container: core_v1.Container, record: Container, what: str, probe: core_v1.Probe | None
+) -> None:
+    """Kill a container whose probe has failed."""
+    view = draft.view
+    restarted = pods.is_restarted(view.spec, container, restarts.KILLED_EXIT_CODE)
+    why = f"Container {container.name} failed {what} probe{', will be restarted' if restarted else ''}"
+    kill(draft, record, why, grace=grace_of(view, probe))

@@ -77,7 +77,10 @@ def _sidecar(draft: Draft, container: core_v1.Container, record: Container | Non
         start(draft, container, sandbox)
         return False
     results, name = probed(view, container, record.id), container.name
-    if results.startup_failed:
+    if restarts.is_changed(record, container):
+        why = f"Init container {name} definition changed"
+        kill(draft, record, why, grace=grace_of(view), again=True)
+    elif results.startup_failed:
         grace = grace_of(view, container.startup_probe)
         kill(draft, record, f"Init container {name} failed startup probe", grace=grace)
     elif not results.alive:

@@ -14,9 +14,9 @@ FORGOTTEN_GRACE = 1
 """Seconds for the containers of a Pod whose object is gone (kubelet `SyncTerminatingRuntimePod`)."""
 
 
-def kill(draft: Draft, container: Container, message: str, *, grace: float, resized: bool = False) -> None:
+def kill(draft: Draft, container: Container, message: str, *, grace: float, again: bool = False) -> None:
     """Order the end of ``container`` within ``grace`` seconds from now; an order that would end later gives way."""
-    order = KillContainer(container.id, container.name, draft.view.now + grace, message, resized)
+    order = KillContainer(container.id, container.name, draft.view.now + grace, message, again)
     under_way = draft.view.busy.get(order.key)
     if isinstance(under_way, KillContainer) and order.deadline < under_way.deadline:
         draft.replace(order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from podling.api import pod as pods
@@ -30,9 +30,13 @@ def of(
     inits: Sequence[core_v1.ContainerStatus],
     main: Sequence[core_v1.ContainerStatus],
     *,
+    again: Collection[str] = (),
     final: bool = False,
 ) -> str:
-    """Pending, Running, Succeeded or Failed; ``final``: nothing will be restarted, whatever the policies say."""
+    """Pending, Running, Succeeded or Failed.
+
+    Whatever the policies say: the containers named ``again`` run again, and none does if ``final``.
+    """
     count = _Count()
     for container, status in zip(spec.init_containers or [], inits, strict=True):
         if pods.is_sidecar(container):
@@ -42,7 +46,8 @@ def of(
     named = {container.name: container for container in spec.containers}
     initialized = any(_has_run(status) for status in main)
     for status in main:
-        _count_main(count, status, _ended(spec, named[status.name], status))
+        end = _ended(spec, named[status.name], status)
+        _count_main(count, status, end, again=status.name in again)
     if count.lost_init:
         return "Failed"
     if (count.pending_init and not initialized) or count.waiting:
@@ -97,11 +102,11 @@ def _count_sidecar(count: _Count, status: core_v1.ContainerStatus) -> None:
         count.waiting += 1
 
 
-def _count_main(count: _Count, status: core_v1.ContainerStatus, end: _End | None) -> None:
+def _count_main(count: _Count, status: core_v1.ContainerStatus, end: _End | None, *, again: bool) -> None:
     if end is not None:
         count.stopped += 1
         count.succeeded += end.settled and not end.failed
-        count.restarting += end.restarted
+        count.restarting += end.restarted or again
     elif _parts(status)[0].running is not None:
         count.running += 1
     else:

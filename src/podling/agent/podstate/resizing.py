@@ -34,7 +34,7 @@ def carry_on(draft: Draft, sandbox: Sandbox) -> None:
             continue
         if _needs_restart(container, view.resizing.actuated[record.id]):
             why = f"Container {container.name} resize requires restart"
-            kill(draft, record, why, grace=grace_of(view), resized=True)
+            kill(draft, record, why, grace=grace_of(view), again=True)
             restarting = True
         else:
             in_place.append(record.id)

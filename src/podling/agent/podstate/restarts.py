@@ -39,6 +39,20 @@ def succeeded(container: Container) -> bool:
     return is_dead(container) and exit_code(container) == 0
 
 
+def is_changed(record: Container, container: core_v1.Container) -> bool:
+    """Whether ``record`` was made from another definition of ``container``: its name or its image has changed since."""
+    now = labels.container_hash(container)
+    return record.annotations.get(labels.HASH, now) != now
+
+
+def replaced(view: View) -> set[str]:
+    """The names of containers that have been ended so that they start again."""
+    ended = view.resizing.restarting
+    return {
+        record.name for record in view.containers if record.id in ended and record is view.newest(record.name)
+    }
+
+
 def is_wanted(view: View, container: core_v1.Container) -> bool:
     """Whether ``container``, of the Pod's main list, is to be started (again)."""
     record = view.newest(container.name)
@@ -69,7 +83,7 @@ def crashes(container: Container) -> int:
 
 
 def next_crashes(container: Container | None, sandbox_id: str) -> int:
-    """The count for the attempt after ``container``, in that sandbox."""
+    """The count for the attempt after ``container``, in that sandbox and of the same definition."""
     if container is None or container.state is ContainerState.CREATED or container.sandbox_id != sandbox_id:
         return 0
     return 1 if _was_quiet(container) else crashes(container) + 1

@@ -32,15 +32,21 @@ def start(draft: Draft, container: core_v1.Container, sandbox: Sandbox) -> None:
                 sandbox_id=sandbox.id,
                 attempt=created.attempt if created else next_attempt(view, name),
                 image_id=image or "",
-                crashes=_crashes(view, previous, sandbox),
+                crashes=_crashes(view, container, previous, sandbox),
                 existing=created.id if created else "",
             )
         )
 
 
-def _crashes(view: View, previous: Container | None, sandbox: Sandbox) -> int:
-    forgiven = previous is not None and previous.id in view.resizing.forgiven
-    return 0 if forgiven else restarts.next_crashes(previous, sandbox.id)
+def _crashes(view: View, container: core_v1.Container, previous: Container | None, sandbox: Sandbox) -> int:
+    if previous is not None and _is_forgiven(view, container, previous):
+        return 0
+    return restarts.next_crashes(previous, sandbox.id)
+
+
+def _is_forgiven(view: View, container: core_v1.Container, previous: Container) -> bool:
+    """Whether what crashed was something else than what is to start now, so that it does not count."""
+    return previous.id in view.resizing.forgiven or restarts.is_changed(previous, container)
 
 
 def next_attempt(view: View, name: str) -> int:
@@ -78,7 +84,7 @@ def _is_held(
     if previous is None or not restarts.is_dead(previous):
         return False
     ended = restarts.ended_at(previous)
-    if previous.id in draft.view.resizing.forgiven:
+    if _is_forgiven(draft.view, container, previous):
         return False
     retry_at = ended + restarts.hold_seconds(previous, sandbox.id)
     if retry_at <= now:

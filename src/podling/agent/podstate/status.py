@@ -16,7 +16,7 @@ from podling.api import times
 from podling.api.types import core_v1
 from podling.runtime.interface import SandboxState
 
-from . import conditions, containers, phase
+from . import conditions, containers, phase, restarts
 from .draft import Waiting
 from .view import Verdict, View
 
@@ -106,7 +106,7 @@ def _phase(view: View, shown: _Shown) -> tuple[str, str | None, str | None]:
         return "Failed", view.verdict.reason, view.verdict.message
     if old.phase in TERMINAL:
         return old.phase, old.reason, old.message
-    computed = phase.of(view.spec, shown.inits, shown.main, final=shown.final)
+    computed = phase.of(view.spec, shown.inits, shown.main, again=restarts.replaced(view), final=shown.final)
     if shown.final and computed not in TERMINAL:
         computed = "Failed"
     return (computed, old.reason, old.message) if computed == old.phase else (computed, None, None)

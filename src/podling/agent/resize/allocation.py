@@ -40,8 +40,8 @@ class Resizing:
     actuated    what running containers have been given, by container id; absent: what is allocated.
     bounds      what was given for the whole Pod when a running container got its own, by container id.
     whole       what the Pod's control group was last made for: the Pod as it was then.
-    restarting  containers that were ended so that they start again with other resources.
-    forgiven    ended containers for which the next attempt need not wait: their Pod has got other resources since.
+    restarting  containers that were ended so that they start again with other resources, or another image.
+    forgiven    ended containers for which the next attempt need not wait: their Pod has got other resources or images since.
     """
 
     pending: tuple[str, str] | None = None
