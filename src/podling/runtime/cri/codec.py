@@ -1,4 +1,4 @@
-"""CRI's protobuf messages as plain dicts (pure), by the generated table of fields in ``messages.json``.
+"""Protobuf messages as plain dicts (pure), by tables of fields; CRI's own is generated, ``messages.json``.
 
 Why not the protobuf library: a kubelet's side of CRI needs thirty messages with seven kinds of fields, and a small
 install shall be able to drive containerd without 30 MB more.  Names, numbers and types are upstream's
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ _FIXED64: Final = 1
 _BYTES: Final = 2
 _FIXED32: Final = 5
 _SIGNED: Final = ("int32", "int64")
+_ZEROS: Final[dict[str, Callable[[], Any]]] = {"string": str, "bytes": bytes, "bool": bool, "map": dict}
 _NUMBERS: Final = (*_SIGNED, "uint32", "uint64", "bool")
 
 
@@ -41,38 +42,120 @@ class _Field:
     repeated: bool
 
 
+class Codec:
+    """The messages and enums of a table: a message's fields are ``"number type"``, a star for a repeated one; an enum is its names."""
+
+    def __init__(self, table: Mapping[str, Mapping[str, str] | list[str]]) -> None:
+        self._messages: dict[str, dict[str, _Field]] = {}
+        self._enums: dict[str, list[str]] = {}
+        for name, known in table.items():
+            if isinstance(known, list):
+                self._enums[name] = known
+            else:
+                self._messages[name] = dict(_read_fields(known))
+        self._numbers = {
+            name: {field.number: field for field in fields.values()}
+            for name, fields in self._messages.items()
+        }
+
+    def encode(self, name: str, message: Mapping[str, Any]) -> bytes:
+        """The bytes of a message called ``name``.  Raises ``Malformed`` for fields that it does not have."""
+        known, out = self._fields(name), bytearray()
+        for key, value in message.items():
+            field = known.get(key)
+            if field is None:
+                raise Malformed(f"{name} has no field {key}")
+            for one in _values(field, value):
+                kind = _VARINT if field.kind in _NUMBERS or field.kind in self._enums else _BYTES
+                out += _varint(field.number << 3 | kind)
+                if kind == _VARINT:
+                    out += _varint(self._number(field.kind, one))
+                else:
+                    out += _sized(self._packed(field.kind, one))
+        return bytes(out)
+
+    def decode(self, name: str, data: bytes) -> Message:
+        """The message called ``name`` in ``data``; fields that the table does not know are passed over."""
+        fields = self._fields(name)
+        found: Message = dict(self._zeros(fields))
+        for number, value in _parts(data):
+            field = self._numbers[name].get(number)
+            if field is None:
+                continue
+            if field.kind == "map":
+                pair = dict(_parts(_whole(value)))
+                found[field.name][_text(pair.get(1, b""))] = _text(pair.get(2, b""))
+            elif not field.repeated:
+                found[field.name] = self._value(field.kind, value)
+            elif isinstance(value, bytes) and (field.kind in _NUMBERS or field.kind in self._enums):
+                found[field.name] += [self._value(field.kind, one) for one in _unpacked(value)]
+            else:
+                found[field.name].append(self._value(field.kind, value))
+        return found
+
+    def _fields(self, name: str) -> dict[str, _Field]:
+        try:
+            return self._messages[name]
+        except KeyError:
+            raise Malformed(f"there is no message {name}") from None
+
+    def _zeros(self, fields: Mapping[str, _Field]) -> Iterator[tuple[str, Any]]:
+        """What the fields that are no messages are where they were not sent."""
+        for field in fields.values():
+            if field.repeated:
+                yield field.name, []
+            elif field.kind in self._enums:
+                yield field.name, self._enums[field.kind][0]
+            elif field.kind in _ZEROS or field.kind in _NUMBERS:
+                yield field.name, _ZEROS.get(field.kind, int)()
+
+    def _packed(self, kind: str, value: Any) -> bytes:
+        if kind == "map":
+            return b"".join(
+                _varint(number << 3 | _BYTES) + _sized(text.encode()) for number, text in enumerate(value, 1)
+            )
+        if kind == "string":
+            return str(value).encode()
+        return bytes(value) if kind == "bytes" else self.encode(kind, value)
+
+    def _number(self, kind: str, value: Any) -> int:
+        names = self._enums.get(kind)
+        return names.index(value) if names is not None else int(value) & ((1 << 64) - 1)
+
+    def _value(self, kind: str, value: int | bytes) -> Any:
+        names = self._enums.get(kind)
+        if names is not None:
+            number = _count(value)
+            return names[number] if number < len(names) else str(number)
+        if kind in _NUMBERS:
+            number = _count(value)
+            if kind == "bool":
+                return bool(number)
+            return number - (1 << 64) if kind in _SIGNED and number >> 63 else number
+        if kind == "string":
+            return _text(value)
+        return _whole(value) if kind == "bytes" else self.decode(kind, _whole(value))
+
+
 def encode(name: str, message: Mapping[str, Any]) -> bytes:
-    """The bytes of a message called ``name``.  Raises ``Malformed`` for fields that it does not have."""
-    known, out = _fields(name), bytearray()
-    for key, value in message.items():
-        field = known.get(key)
-        if field is None:
-            raise Malformed(f"{name} has no field {key}")
-        for one in _values(field, value):
-            kind = _VARINT if field.kind in _NUMBERS or _enum(field.kind) else _BYTES
-            out += _varint(field.number << 3 | kind)
-            out += _varint(_number(field.kind, one)) if kind == _VARINT else _sized(_packed(field.kind, one))
-    return bytes(out)
+    """The bytes of CRI's message called ``name``.  Raises ``Malformed`` for fields that it does not have."""
+    return _cri().encode(name, message)
 
 
 def decode(name: str, data: bytes) -> Message:
-    """The message called ``name`` in ``data``; fields that the table does not know are passed over."""
-    known = _by_number(name)
-    found: Message = {key: zero() for key, zero in _zeros(name)}
-    for number, value in _parts(data):
-        field = known.get(number)
-        if field is None:
-            continue
-        if field.kind == "map":
-            pair = dict(_parts(_whole(value)))
-            found[field.name][_text(pair.get(1, b""))] = _text(pair.get(2, b""))
-        elif not field.repeated:
-            found[field.name] = _value(field.kind, value)
-        elif isinstance(value, bytes) and field.kind in _NUMBERS:
-            found[field.name] += [_value(field.kind, one) for one in _unpacked(value)]
-        else:
-            found[field.name].append(_value(field.kind, value))
-    return found
+    """CRI's message called ``name`` in ``data``; fields that the table does not know are passed over."""
+    return _cri().decode(name, data)
+
+
+@cache
+def _cri() -> Codec:
+    return Codec(json.loads(files(__package__).joinpath("messages.json").read_text()))
+
+
+def _read_fields(known: Mapping[str, str]) -> Iterator[tuple[str, _Field]]:
+    for key, slot in known.items():
+        number, _, kind = slot.partition(" ")
+        yield key, _Field(key, int(number), kind.removesuffix("*"), kind.endswith("*"))
 
 
 def _values(field: _Field, value: Any) -> Iterator[Any]:
@@ -83,38 +166,6 @@ def _values(field: _Field, value: Any) -> Iterator[Any]:
         yield from value or ()
     elif value is not None and (isinstance(value, dict) or value):
         yield value
-
-
-def _packed(kind: str, value: Any) -> bytes:
-    if kind == "map":
-        return b"".join(
-            _varint(number << 3 | _BYTES) + _sized(text.encode()) for number, text in enumerate(value, 1)
-        )
-    if kind == "string":
-        return str(value).encode()
-    return bytes(value) if kind == "bytes" else encode(kind, value)
-
-
-def _number(kind: str, value: Any) -> int:
-    names = _enum(kind)
-    if names:
-        return names.index(value)
-    return int(value) & ((1 << 64) - 1)
-
-
-def _value(kind: str, value: int | bytes) -> Any:
-    names = _enum(kind)
-    if names is not None:
-        number = _count(value)
-        return names[number] if number < len(names) else str(number)
-    if kind in _NUMBERS:
-        number = _count(value)
-        if kind == "bool":
-            return bool(number)
-        return number - (1 << 64) if kind in _SIGNED and number >> 63 else number
-    if kind == "string":
-        return _text(value)
-    return _whole(value) if kind == "bytes" else decode(kind, _whole(value))
 
 
 def _count(value: int | bytes) -> int:
@@ -131,50 +182,6 @@ def _whole(value: int | bytes) -> bytes:
 
 def _text(value: int | bytes) -> str:
     return _whole(value).decode(errors="replace")
-
-
-@cache
-def _table() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(files(__package__).joinpath("messages.json").read_text())
-    return found
-
-
-@cache
-def _enum(kind: str) -> list[str] | None:
-    known = _table().get(kind)
-    return known if isinstance(known, list) else None
-
-
-@cache
-def _fields(name: str) -> dict[str, _Field]:
-    known = _table().get(name)
-    if not isinstance(known, dict):
-        raise Malformed(f"there is no message {name}")
-    fields = {}
-    for key, slot in known.items():
-        number, _, kind = slot.partition(" ")
-        fields[key] = _Field(key, int(number), kind.removesuffix("*"), kind.endswith("*"))
-    return fields
-
-
-@cache
-def _by_number(name: str) -> dict[int, _Field]:
-    return {field.number: field for field in _fields(name).values()}
-
-
-@cache
-def _zeros(name: str) -> list[tuple[str, Callable[[], Any]]]:
-    found: list[tuple[str, Callable[[], Any]]] = []
-    plain: dict[str, Callable[[], Any]] = {"string": str, "bytes": bytes, "bool": bool, "map": dict}
-    for field in _fields(name).values():
-        names = _enum(field.kind)
-        if field.repeated:
-            found.append((field.name, list))
-        elif names is not None:
-            found.append((field.name, partial(str, names[0])))
-        elif field.kind in plain or field.kind in _NUMBERS:
-            found.append((field.name, plain.get(field.kind, int)))
-    return found
 
 
 def _parts(data: bytes) -> Iterator[tuple[int, int | bytes]]:
