@@ -30,6 +30,7 @@ _MODULES = {
     "apps_v1:Deployment": "deployment",
     "apps_v1:ReplicaSet": "replica_set",
     "apps_v1:StatefulSet": "stateful_set",
+    "autoscaling_v2:HorizontalPodAutoscaler": "horizontal_pod_autoscaler",
     "batch_v1:CronJob": "cron_job",
     "batch_v1:Job": "job",
     "certificates_v1:CertificateSigningRequest": "certificate_signing_request",
