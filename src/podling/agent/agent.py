@@ -33,6 +33,9 @@ from podling.runtime.interface import ContainerState, Images, Runtime, RuntimeIn
 from . import machine
 from .claims import Claims
 from .config import AgentConfig
+from .eviction.manager import Evictions
+from .eviction.observer import Observer
+from .eviction.pressure import Pressure
 from .hooks import Hooks
 from .imagegc import use
 from .imagegc.collector import ImageGarbage
@@ -108,6 +111,7 @@ class Agent(Service):
         self._http = HttpProber(host)
         self._server: KubeletServer | None = None
         self._runtime_started = False
+        self._pressure = Pressure()
         self._local_path = LocalPath(
             client,
             node=config.node_name,
@@ -195,6 +199,21 @@ class Agent(Service):
         if kit.info.name != SIMULATED:  # whose images take no room on the disk
             self.tasks.start(self._image_garbage(kit).run(), name="image garbage")
         self.tasks.start(self._log_rotation(kit).run(), name="log rotation")
+        self.tasks.start(self._evictions(kit).run(), name="evictions")
+
+    def _evictions(self, kit: Kit) -> Evictions:
+        assert self._node is not None
+        node = self._node
+        self._pressure.on_change = node.changed
+        group = "" if kit.info.name == SIMULATED else self.host.cgroup
+        return Evictions(
+            kit,
+            self.pods,
+            observer=Observer(kit, group),
+            pressure=self._pressure,
+            settings=kit.config.eviction,
+            node=lambda: node.node,
+        )
 
     def _image_garbage(self, kit: Kit) -> ImageGarbage:
         assert self._node is not None
@@ -257,17 +276,7 @@ class Agent(Service):
         references = References(self._client, random=random, on_change=self._references_changed)
         tokens = Tokens(self._client, clock=clock)
         services = self._informers.get(core_v1.Service)
-        self._node = NodeObject(
-            config,
-            client=self._client,
-            machine=found,
-            facts=facts,
-            info=info,
-            images=self._images,
-            state_dir=paths.root,
-            port=lambda: self.port,
-            clock=clock,
-        )
+        self._node = self._node_object(found, facts, info)
         claims = Claims(self._client, node=config.node_name, node_labels=self._labels)
         kit = Kit(
             config=config,
@@ -303,6 +312,7 @@ class Agent(Service):
             clock=clock,
             random=random,
             tasks=self.tasks,
+            pressure=self._pressure,
         )
         return kit
 
@@ -324,6 +334,19 @@ class Agent(Service):
 
     def _hostname(self) -> str:
         return self._labels().get(HOSTNAME, self.config.node_name)
+
+    def _node_object(self, found: machine.Machine, facts: NodeFacts, info: RuntimeInfo) -> NodeObject:
+        return NodeObject(
+            self.config,
+            client=self._client,
+            machine=found,
+            facts=facts,
+            info=info,
+            images=self._images,
+            pressure=self._pressure,
+            port=lambda: self.port,
+            clock=self._clock,
+        )
 
     def _is_machine(self, info: RuntimeInfo) -> bool:
         """Neither a node beside others on it, nor one that has a part of it, nor one that only plays."""

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from .imagegc.decision import Policy
 
+from .eviction.settings import EvictionSettings
+from .imagegc.decision import Policy
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentConfig:
@@ -33,6 +36,8 @@ class AgentConfig:
     image_records    folder of who may use which image, shared by nodes that share an image store; None = the node's own.
     parallel_pulls   images that are pulled at once (maxParallelImagePulls; 1 = serializeImagePulls).
     image_garbage    when images that no Pod needs are removed.
+    eviction         when and how Pods are evicted (see ``EvictionSettings``).
+    image_garbage    when images that no Pod needs are removed.
     status_seconds   how often the Node's status is written though nothing changed (nodeStatusReportFrequency).
     """
 
@@ -56,4 +61,5 @@ class AgentConfig:
     image_records: Path | None = None
     parallel_pulls: int = 3
     image_garbage: Policy = field(default_factory=Policy)
+    eviction: EvictionSettings = field(default_factory=EvictionSettings)
     status_seconds: float = 300.0

@@ -14,6 +14,7 @@ from podling.client.events import EventRecorder
 from podling.runtime.interface import Runtime, RuntimeInfo
 
 from .config import AgentConfig
+from .eviction.pressure import Pressure
 from .hooks import Hooks
 from .imagepull.puller import ImagePuller
 from .observed import Observed
@@ -64,6 +65,7 @@ class Kit:
     clock: Clock
     random: Random
     tasks: Tasks
+    pressure: Pressure
 
     def tell(self, pod: core_v1.Pod, type: str, reason: str, message: str, *, container: str = "") -> None:
         """An Event about the Pod or one of its containers."""

@@ -21,7 +21,8 @@ from podling.client.errors import ConnectionFault
 from podling.client.informer import Handler, Informer
 from podling.runtime.interface import Sandbox
 
-from . import admission
+from . import admission, permits
+from .eviction import pressure
 from .kit import Kit
 from .podstate import Verdict
 from .podworker import PodWorker
@@ -186,12 +187,17 @@ class Pods:
         if begun or pod.metadata.deletion_timestamp is not None or phase not in (None, "", "Pending"):
             return None
         others = [worker.memory.pod for worker in self._workers.values()]
-        return admission.verdict(
-            pod,
-            others,
-            allocatable=self._kit.node.allocatable,
-            node=self._kit.config.node_name,
-            labels=self._node_labels,
+        held = pressure.verdict(pod, self._kit.pressure.conditions)
+        return (
+            held
+            or permits.verdict(pod, self._kit.permits)
+            or admission.verdict(
+                pod,
+                others,
+                allocatable=self._kit.node.allocatable,
+                node=self._kit.config.node_name,
+                labels=self._node_labels,
+            )
         )
 
     def _look_after(

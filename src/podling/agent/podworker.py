@@ -44,6 +44,7 @@ class PodWorker:
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._gone = asyncio.Event()
+        self._ended = asyncio.Event()
         self._busy: dict[str, Action] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tasks = Tasks(f"pod {self.memory.namespace}/{self.memory.name}")
@@ -75,6 +76,16 @@ class PodWorker:
         """The object in the API that shows this static Pod; None while there is none."""
         self.memory.mirror = mirror
         self.writer.aim(mirror)
+
+    def evict(self, verdict: Verdict) -> None:
+        """The node gives the Pod up; the first word counts."""
+        if self.memory.verdict is None:
+            self.memory.verdict = verdict
+            self.wake()
+
+    async def wait_ended(self) -> None:
+        """Wait until the Pod has given back what it used: its containers, sandbox and volumes are gone."""
+        await self._ended.wait()
 
     def remove(self) -> None:
         """The object is gone from the API, or a static Pod's file from the node."""
@@ -190,6 +201,8 @@ class PodWorker:
             self.writer.offer(plan.status, urgent=self._is_urgent(plan))
         if plan.ending and self._is_down():
             self._settled.set()
+        if plan.ended:
+            self._ended.set()
 
     def _begin(self, action: Action) -> None:
         if (under_way := self._running.get(action.key)) is not None:

@@ -12,7 +12,7 @@ import msgspec
 
 from podling.api.types import core_v1
 
-from .podstate.conditions import OWN, PASSING
+from .podstate.conditions import PASSING, is_ours
 
 _MERGED_BY_IP = ("pod_ips", "host_ips")
 _NAMES = dict(
@@ -75,7 +75,7 @@ def _conditions(
     told = []
     for condition in after or []:
         old = known.get(condition.type)
-        if condition.type not in (*OWN, *PASSING) or condition == old:
+        if not is_ours(condition) or condition == old:
             continue
         plain = _plain(condition)
         if old is not None:

@@ -49,7 +49,9 @@ class _Nobody:
 
 
 class RealWorld:
-    def __init__(self, folder: Path, *, netns: str, images: Path, runtime: str = "") -> None:
+    def __init__(self, folder: Path, *, netns: str, images: Path, runtime: str = "", **settings: Any) -> None:
+        """``settings`` are further ones of the agent."""
+        self.settings = settings
         self.name = f"test-{secrets.token_hex(4)}"
         self.host = Host(netns, f"podling/{self.name}/{NODE}", folder / "node")
         self.network = NodeNetwork(
@@ -122,7 +124,7 @@ class RealWorld:
             InProcessTransport(self.server, KUBELET), user_agent="kubelet", field_manager="kubelet"
         )
         agent = Agent(
-            AgentConfig(node_name=NODE, address=self.network.gateway),
+            AgentConfig(node_name=NODE, address=self.network.gateway, **self.settings),
             host=self.host,
             client=client,
             runtime=OciRuntime(settings, images=self.images, network=self.network),

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from podling.agent.config import AgentConfig
+from podling.agent.eviction.pressure import Pressure
 from podling.agent.kit import NodeFacts
 from podling.agent.machine import Machine, capacity
 from podling.aio.backoff import Backoff
@@ -49,7 +49,7 @@ class NodeObject:
         facts: NodeFacts,
         info: RuntimeInfo,
         images: Images,
-        state_dir: Path,
+        pressure: Pressure,
         port: Callable[[], int],
         clock: Clock,
     ) -> None:
@@ -59,7 +59,7 @@ class NodeObject:
         self._facts = facts
         self._info = info
         self._images = images
-        self._state_dir = state_dir
+        self._pressure = pressure
         self._port = port
         self._clock = clock
         self._changed = asyncio.Event()
@@ -168,7 +168,7 @@ class NodeObject:
             capacity=whole,
             allocatable=self._facts.allocatable,
             conditions=status.conditions(
-                before, now=self._clock.now(), state_dir=self._state_dir, trouble=trouble
+                before, now=self._clock.now(), pressure=self._pressure.conditions, trouble=trouble
             ),
             daemon_endpoints=core_v1.NodeDaemonEndpoints(
                 kubelet_endpoint=core_v1.DaemonEndpoint(port=self._port())

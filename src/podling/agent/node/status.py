@@ -1,10 +1,9 @@
-"""What a Node object says of its node (pure, but for looking at how much memory and disk is left)."""
+"""What a Node object says of its node (pure)."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from podling.agent.config import AgentConfig
 from podling.agent.machine import Machine
@@ -19,9 +18,29 @@ NOT_ISOLATED = "podling.dev/not-isolated"
 MAX_IMAGES = 50
 """Images that a Node lists, the largest first (kubelet's nodeStatusMaxImages)."""
 _ATTACH = "volumes.kubernetes.io/controller-managed-attach-detach"
-MEMORY_LEFT = 100 << 20
-DISK_LEFT = 100 << 20
-"""Below these many bytes the node is under pressure."""
+
+
+class _Words(NamedTuple):
+    """Reason and message of a condition that holds, and of one that does not."""
+
+    short: tuple[str, str]
+    enough: tuple[str, str]
+
+
+_PRESSURES = {
+    "MemoryPressure": _Words(
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    ),
+    "DiskPressure": _Words(
+        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ),
+    "PIDPressure": _Words(
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    ),
+}
 
 
 def node_info(machine: Machine, config: AgentConfig, runtime: RuntimeInfo) -> core_v1.NodeSystemInfo:
@@ -78,24 +97,20 @@ def images(found: Sequence[Image]) -> list[core_v1.ContainerImage]:
 
 
 def conditions(
-    before: Iterable[core_v1.NodeCondition], *, now: float, state_dir: Path, trouble: str = ""
+    before: Iterable[core_v1.NodeCondition], *, now: float, pressure: Collection[str], trouble: str = ""
 ) -> list[core_v1.NodeCondition]:
-    """The four conditions; ``trouble`` says why the node is not ready, "" that it is."""
-    memory_short = _memory_left() < MEMORY_LEFT
-    disk_short = shutil.disk_usage(state_dir).free < DISK_LEFT
+    """The four conditions; ``trouble`` says why the node is not ready, "" that it is; it is under each ``pressure``."""
     ready = (
         _condition("Ready", True, "KubeletReady", "kubelet is posting ready status")
         if not trouble
         else _condition("Ready", False, "KubeletNotReady", trouble)
     )
     told = [
-        _pressure(
-            "MemoryPressure", memory_short, "InsufficientMemory", "SufficientMemory", "memory available"
+        *(
+            _pressure(type, short, words)
+            for type, words in _PRESSURES.items()
+            for short in [type in pressure]
         ),
-        _condition("DiskPressure", True, "KubeletHasDiskPressure", "kubelet has disk pressure")
-        if disk_short
-        else _condition("DiskPressure", False, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        _pressure("PIDPressure", False, "InsufficientPID", "SufficientPID", "PID available"),
         ready,
     ]
     known = {condition.type: condition for condition in before}
@@ -108,18 +123,10 @@ def conditions(
     return told
 
 
-def _pressure(type: str, short: bool, bad: str, good: str, what: str) -> core_v1.NodeCondition:
-    if short:
-        return _condition(type, True, f"KubeletHas{bad}", f"kubelet has insufficient {what}")
-    return _condition(type, False, f"KubeletHas{good}", f"kubelet has sufficient {what}")
+def _pressure(type: str, short: bool, words: _Words) -> core_v1.NodeCondition:
+    reason, message = words.short if short else words.enough
+    return _condition(type, short, reason, message)
 
 
 def _condition(type: str, holds: bool, reason: str, message: str) -> core_v1.NodeCondition:
     return core_v1.NodeCondition(type=type, status=str(holds), reason=reason, message=message)
-
-
-def _memory_left() -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return MEMORY_LEFT

@@ -17,10 +17,18 @@ from .bringup import ready_sandbox
 from .view import View
 
 OWN = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+DISRUPTION, BY_AGENT = "DisruptionTarget", "TerminationByKubelet"
 PASSING = (resizing.PENDING, resizing.IN_PROGRESS)
 """Conditions of ours that come and go."""
 NOT_READY = "ContainersNotReady"
 NOT_INITIALIZED = "ContainersNotInitialized"
+
+
+def is_ours(condition: core_v1.PodCondition) -> bool:
+    """Whether the agent answers for it."""
+    if condition.type == DISRUPTION:
+        return condition.reason == BY_AGENT
+    return condition.type in (*OWN, *PASSING)
 
 
 def of(view: View, status: core_v1.PodStatus) -> list[core_v1.PodCondition]:
@@ -35,11 +43,22 @@ def of(view: View, status: core_v1.PodStatus) -> list[core_v1.PodCondition]:
         containers_ready,
         _condition("PodScheduled", holds=True),
         *resizing.resource_conditions(view),
+        *_disruption(view, status),
     ]
+    foreign = [condition for condition in foreign if all(condition.type != one.type for one in own)]
     before = {c.type: c for c in [*current, *(view.status.conditions or [])]}
     for condition in own:
         _date(view, condition, before.get(condition.type))
     return [*own, *foreign]
+
+
+def _disruption(view: View, status: core_v1.PodStatus) -> list[core_v1.PodCondition]:
+    """Told together with the end of a Pod that is not to blame for it, so that its Job does not count it (KEP-3329)."""
+    verdict = view.verdict
+    if verdict is None or not verdict.disrupts or status.phase != "Failed":
+        return []
+    message = verdict.explanation or verdict.message
+    return [_condition(DISRUPTION, holds=True, reason=BY_AGENT, message=message)]
 
 
 def _can_start(view: View, status: core_v1.PodStatus) -> bool:

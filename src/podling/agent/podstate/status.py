@@ -102,7 +102,7 @@ def _whole(view: View) -> dict[str, Any]:
 def _phase(view: View, shown: _Shown) -> tuple[str, str | None, str | None]:
     """Phase, reason and message."""
     old = view.status
-    if view.verdict is not None:
+    if view.verdict is not None and (shown.final or view.verdict.refused):
         return "Failed", view.verdict.reason, view.verdict.message
     if old.phase in TERMINAL:
         return old.phase, old.reason, old.message

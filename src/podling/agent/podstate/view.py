@@ -53,12 +53,18 @@ class Volumes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The agent's own reason to end a Pod as Failed: refused at admission, evicted.  ``grace`` in seconds."""
+    """The agent's own reason to end a Pod as Failed: refused at admission, evicted.  ``grace`` in seconds.
+
+    ``disrupts``: the Pod has done nothing to deserve it, which a condition tells its controller; ``explanation`` is that
+    condition's message, if it is not ``message``.
+    """
 
     reason: str
     message: str
     grace: int | None = None
     refused: bool = False
+    disrupts: bool = False
+    explanation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

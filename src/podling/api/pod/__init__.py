@@ -18,6 +18,7 @@ from .containers import (
     sidecars,
     target_of,
 )
+from .critical import SOURCE, is_critical, is_preemptable
 from .node_affinity import allows_node
 from .ports import ANY_ADDRESS, HostPort, host_ports
 from .resources import (
@@ -37,6 +38,7 @@ from .taints import first_untolerated, is_tolerated, tolerates
 
 __all__ = [
     "ANY_ADDRESS",
+    "SOURCE",
     "Amounts",
     "HostPort",
     "QosClass",
@@ -52,8 +54,10 @@ __all__ = [
     "has_pod_level_resources",
     "host_ports",
     "is_bound",
+    "is_critical",
     "is_mirror",
     "is_pod_level",
+    "is_preemptable",
     "is_ready",
     "is_restarted",
     "is_sidecar",

@@ -1,0 +1,75 @@
+"""Looks at what is left on the node: a few small files, so that a look costs next to nothing.
+
+A node that is the whole machine has the machine's memory.  One that is a part of it has what its cap leaves in its Pods'
+control group, and no more than the machine has.  Simulated Pods use what their scripts say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from podling.agent.kit import Kit
+from podling.agent.server import procfs
+from podling.runtime.cgroups import Layout, detect, usage
+
+from .signals import Observation
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Observer:
+    """``group``: the control group of all Pods, "" where there is none."""
+
+    def __init__(self, kit: Kit, group: str) -> None:
+        self._kit = kit
+        self._group = group
+        self._layout: Layout | None = None
+
+    async def look(self) -> dict[str, Observation]:
+        """Every signal that can be seen here."""
+        if not self._group:
+            return {"memory.available": await self._simulated(), **self._disk()}
+        return await asyncio.to_thread(self._real)
+
+    async def _simulated(self) -> Observation:
+        used = sum(one.memory_working_set for one in await self._kit.runtime.stats(disk=False))
+        capacity = self._kit.node.memory
+        return Observation(max(capacity - used, 0), capacity)
+
+    def _real(self) -> dict[str, Observation]:
+        if self._layout is None:
+            self._layout = detect()
+        used = usage.read(self._layout, self._group)
+        return {"memory.available": self._memory(used), "pid.available": self._pids(used), **self._disk()}
+
+    def _memory(self, used: usage.Usage) -> Observation:
+        totals = procfs.totals(_text("/proc/stat"), _text("/proc/meminfo"), ticks=_TICKS)
+        machine = totals.memory - totals.working_set
+        if self._kit.node.is_machine:
+            return Observation(machine, totals.memory)
+        capacity = self._kit.node.memory
+        return Observation(max(min(capacity - used.working_set, machine), 0), capacity)
+
+    def _pids(self, used: usage.Usage) -> Observation:
+        capacity = int(_text("/proc/sys/kernel/pid_max") or 0)
+        running = procfs.processes(_text("/proc/loadavg")) if self._kit.node.is_machine else used.pids
+        return Observation(max(capacity - running, 0), capacity)
+
+    def _disk(self) -> dict[str, Observation]:
+        """Images lie on the same file system as Pods."""
+        found = os.statvfs(self._kit.paths.root)
+        space = Observation(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+        seen = {"nodefs.available": space, "imagefs.available": space}
+        if found.f_files:  # some file systems count no inodes
+            inodes = Observation(found.f_ffree, found.f_files)
+            seen |= {"nodefs.inodesFree": inodes, "imagefs.inodesFree": inodes}
+        return seen
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,114 @@
+"""A node that runs short of memory: conditions, victims and newcomers, on simulated containers in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from agent_world import NODE, AgentWorld, phase
+
+from podling.api.types import core_v1
+from podling.testing.virtualtime import virtual
+
+MIB = 1 << 20
+PERIOD = 10
+
+
+def using(amount: int) -> dict[str, Any]:
+    return {"annotations": {"simulated.podling.dev/memory": str(amount)}}
+
+
+def main(**requests: str) -> dict[str, Any]:
+    return {"name": "main", "image": "busybox:1", "resources": {"requests": requests}}
+
+
+async def condition(world: AgentWorld, name: str) -> core_v1.NodeCondition:
+    node = await world.client.resource(core_v1.Node).get(NODE)
+    return next(one for one in node.status.conditions if one.type == name)
+
+
+@virtual
+async def test_the_pod_that_is_furthest_above_its_request_is_evicted(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        memory = world.agent.kit.node.memory
+        await world.create("modest", main(cpu="1m", memory="64Mi"), **using(32 * MIB))
+        await world.create("hog", main(cpu="1m", memory="64Mi"), **using(memory - 40 * MIB))
+        await world.until_ready("modest")
+        await world.until_ready("hog")
+        pod = await world.until("hog", phase("Failed"))
+        assert await world.now() <= PERIOD
+        assert pod.status.reason == "Evicted"
+        assert pod.status.message == (
+            "The node was low on resource: memory. Threshold quantity: 100Mi, available: 8Mi. "
+            f"Container main was using {(memory - 40 * MIB) // 1024}Ki, request is 64Mi, "
+            "has larger consumption of memory. "
+        )
+        (told,) = (one for one in pod.status.conditions if one.type == "DisruptionTarget")
+        assert (told.status, told.reason, told.message) == (
+            "True",
+            "TerminationByKubelet",
+            pod.status.message,
+        )
+        assert ("Warning", "Evicted", pod.status.message) in await world.events("hog")
+        assert ("Warning", "EvictionThresholdMet", "Attempting to reclaim memory") in await world.events(NODE)
+        await asyncio.sleep(5 * PERIOD)
+        assert (await world.get("modest")).status.phase == "Running"
+
+
+@virtual
+async def test_the_node_says_so_for_five_minutes_and_takes_no_pod_that_asks_for_nothing(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        assert (await condition(world, "MemoryPressure")).reason == "KubeletHasSufficientMemory"
+        await world.create("hog", main(cpu="1m"), **using(world.agent.kit.node.memory))
+        await world.until("hog", phase("Failed"))
+        await asyncio.sleep(PERIOD)
+        told = await condition(world, "MemoryPressure")
+        assert (told.status, told.reason, told.message) == (
+            "True",
+            "KubeletHasInsufficientMemory",
+            "kubelet has insufficient memory available",
+        )
+        await world.create("nothing")
+        refused = await world.until("nothing", phase("Failed"))
+        assert (refused.status.reason, refused.status.message) == (
+            "Evicted",
+            "Pod was rejected: The node had condition: [MemoryPressure]. ",
+        )
+        await world.create("something", main(cpu="1m"))
+        await world.until_ready("something")
+        await asyncio.sleep(300 + PERIOD)
+        assert (await condition(world, "MemoryPressure")).status == "False"
+        await world.create("later")
+        await world.until_ready("later")
+
+
+@virtual
+async def test_an_evicted_pod_has_no_grace_and_stays_as_it_ended(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        notes = {
+            "simulated.podling.dev/memory": str(world.agent.kit.node.memory),
+            "simulated.podling.dev/term-seconds": "forever",
+        }
+        await world.create("hog", main(cpu="1m"), annotations=notes, terminationGracePeriodSeconds=1000)
+        await world.until("hog", phase("Failed"))
+        assert await world.now() <= PERIOD + 1
+        await world.agent.stop()
+        await world.start_agent()
+        await asyncio.sleep(PERIOD)
+        assert (await world.get("hog")).status.reason == "Evicted"
+        assert not world.machine.sandboxes or all(
+            life.status.state.value == "exited" for life in world.machine.lives.values()
+        )
+
+
+@virtual
+async def test_critical_pods_are_not_evicted(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        much = using(world.agent.kit.node.memory)
+        await world.create("system", main(cpu="1m"), priorityClassName="system-node-critical", **much)
+        await world.create("user", main(cpu="1m"))
+        await world.until_ready("system")
+        await world.until("user", phase("Failed"))
+        await asyncio.sleep(10 * PERIOD)
+        assert (await world.get("system")).status.phase == "Running"
