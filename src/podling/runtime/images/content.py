@@ -21,6 +21,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -114,9 +115,17 @@ class Content:
         folder = scratch / f"layer-{secrets.token_hex(4)}"
         folder.mkdir(mode=0o755)
         try:
-            return Unpacked(diff_id, folder, unpack.unpack(stream, folder, diff_id=diff_id))
+            size = unpack.unpack(stream, folder, diff_id=diff_id, room=self._room())
+            return Unpacked(diff_id, folder, size)
         except unpack.LayerFault as error:
             raise ImageFault(str(error)) from error
+
+    def _room(self) -> unpack.Room:
+        """What is free, less a hundredth of the disk that others may need."""
+        found = os.statvfs(self.root)
+        free = found.f_bavail - found.f_blocks // 100
+        inodes = found.f_favail - found.f_files // 100 if found.f_files else sys.maxsize
+        return unpack.Room(max(0, free * found.f_frsize), max(0, inodes))
 
     def add(
         self,

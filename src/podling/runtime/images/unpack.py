@@ -6,6 +6,9 @@ lands inside.  Whiteouts become overlayfs's own marks.  Ownership, modes (setuid
 hard links are kept when we are root; without root everything belongs to us and devices are refused.
 
 The content's SHA-256 must be the layer's diff id, else nothing is kept: the caller unpacks into a scratch folder.
+
+A small blob may decompress to anything: headers are bounded (a tar reader holds them in memory), files by the room that there is,
+what follows the end of the archive is not read on and on, and holes in files stay holes.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import os
 import shutil
 import stat
 import tarfile
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -26,20 +31,40 @@ _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _XATTR = "SCHILY.xattr."
 _COPY = 1 << 20
+_MAX_HEADERS = 2 << 20
+_MAX_TRAILER = 64 << 20
+_UNREADABLE = (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, zlib.error)
+"""What a damaged or hostile tar makes the libraries raise: numbers that are none, names with NUL, broken compression."""
 
 
 class LayerFault(Exception):
     """A layer cannot be unpacked; the message says which entry and why."""
 
 
-def unpack(stream: IO[bytes], target: Path, *, diff_id: str) -> int:
-    """Unpack the uncompressed tar ``stream`` into the empty folder ``target``; return the bytes of its files."""
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a layer may take of the disk: bytes, and files of any sort."""
+
+    bytes: int
+    files: int
+
+
+UNBOUNDED = Room(1 << 62, 1 << 62)
+
+
+def unpack(stream: IO[bytes], target: Path, *, diff_id: str, room: Room = UNBOUNDED) -> int:
+    """Unpack the uncompressed tar ``stream`` into the empty folder ``target``; return the bytes of its files.
+
+    Raises ``LayerFault``.
+    """
     hashing = _Hashing(stream)
     try:
+        hashing.allow(_MAX_HEADERS)
         with tarfile.open(fileobj=hashing, mode="r|") as tar:  # type: ignore[call-overload]
-            size = _Unpacker(target, tar).run()
+            size = _Unpacker(target, tar, hashing, room).run()
+        hashing.allow(_MAX_TRAILER)
         hashing.drain()
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except _UNREADABLE as error:
         raise LayerFault(f"cannot unpack layer {diff_id}: {error}") from error
     if hashing.digest() != diff_id:
         raise LayerFault(f"cannot unpack layer {diff_id}: its content is {hashing.digest()}")
@@ -47,9 +72,12 @@ def unpack(stream: IO[bytes], target: Path, *, diff_id: str) -> int:
 
 
 class _Unpacker:
-    def __init__(self, target: Path, tar: tarfile.TarFile) -> None:
+    def __init__(self, target: Path, tar: tarfile.TarFile, stream: _Hashing, room: Room) -> None:
         self._target = str(target)
         self._tar = tar
+        self._stream = stream
+        self._room = room
+        self._files = 0
         self._is_root = os.geteuid() == 0
         self._times: list[tuple[str, int]] = []
         self._parent = ("", -1)
@@ -58,11 +86,19 @@ class _Unpacker:
     def run(self) -> int:
         try:
             for member in self._tar:
+                self._stream.allow(None)
                 self._entry(member)
+                self._count()
+                self._stream.allow(_MAX_HEADERS)
             self._set_folder_times()
         finally:
             self._leave_parent()
         return self._size
+
+    def _count(self) -> None:
+        self._files += 1
+        if self._files > self._room.files:
+            raise LayerFault(f"no space left on device: the layer has more than {self._room.files} files")
 
     def _entry(self, member: tarfile.TarInfo) -> None:
         parts = _parts(member.name)
@@ -76,8 +112,11 @@ class _Unpacker:
         elif name.startswith(_WHITEOUT + _WHITEOUT):
             return  # bookkeeping of long-gone storage drivers
         elif name.startswith(_WHITEOUT):
-            self._clear(parent, name[len(_WHITEOUT) :], keep_folder=False)
-            os.mknod(name[len(_WHITEOUT) :], stat.S_IFCHR, 0, dir_fd=parent)
+            hidden = name[len(_WHITEOUT) :]
+            if hidden in ("", ".", ".."):
+                raise LayerFault(f"cannot unpack {member.name!r}: it hides no file of its folder")
+            self._clear(parent, hidden, keep_folder=False)
+            os.mknod(hidden, stat.S_IFCHR, 0, dir_fd=parent)
         else:
             self._clear(parent, name, keep_folder=member.isdir())
             self._create(member, parent, name)
@@ -105,14 +144,23 @@ class _Unpacker:
             raise LayerFault(f"cannot unpack {member.name}: entry type {member.type!r} is not known")
 
     def _write_file(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
-        source = self._tar.extractfile(member)
+        source = self._tar.fileobj
         assert source is not None
+        source.seek(member.offset_data)
         fd = os.open(
             name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent
         )
-        with source, os.fdopen(fd, "wb") as file:
-            shutil.copyfileobj(source, file, _COPY)
-        self._size += member.size
+        with os.fdopen(fd, "wb") as file:
+            for offset, size in member.sparse or [(0, member.size)]:
+                self._claim(size)
+                file.seek(offset)
+                _copy(source, file, size)
+            file.truncate(member.size)
+
+    def _claim(self, size: int) -> None:
+        self._size += size
+        if not 0 <= size <= self._size <= self._room.bytes:
+            raise LayerFault(f"no space left on device: the layer needs more than {self._room.bytes} bytes")
 
     def _hard_link(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
         parts = _parts(member.linkname)
@@ -217,15 +265,33 @@ class _Unpacker:
                     os.close(fd)
 
 
+def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
+    while size > 0:
+        data = source.read(min(size, _COPY))
+        if not data:
+            raise EOFError("unexpected end of data")
+        target.write(data)
+        size -= len(data)
+
+
 class _Hashing:
     """A stream that remembers the SHA-256 of everything read through it."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._hash = hashlib.sha256()
+        self._allowed: int | None = None
+
+    def allow(self, count: int | None) -> None:
+        """Let so many more bytes be read; None: any number."""
+        self._allowed = count
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
+        if self._allowed is not None:
+            self._allowed -= len(data)
+            if self._allowed < 0:
+                raise LayerFault("cannot unpack: what stands between the files is too large")
         self._hash.update(data)
         return data
 
