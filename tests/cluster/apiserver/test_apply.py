@@ -631,7 +631,12 @@ TWICE: dict[str, tuple[str, str, dict[str, Any]]] = {
     "HorizontalPodAutoscaler": (
         "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers",
         "autoscaling/v1",
-        {"spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "x"}}},
+        {
+            "spec": {
+                "maxReplicas": 3,
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"},
+            }
+        },
     ),
 }
 
@@ -652,7 +657,7 @@ async def test_updates_own_the_fields_of_the_version_they_are_written_in(api):
     body = {
         "metadata": {"name": "web"},
         "spec": {
-            "scaleTargetRef": {"kind": "Deployment", "name": "web"},
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
             "maxReplicas": 5,
             "targetCPUUtilizationPercentage": 50,
         },
