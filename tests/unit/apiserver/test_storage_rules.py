@@ -5,8 +5,15 @@ import copy
 import msgspec
 import pytest
 
-from podling.api.types import core_v1, storage_v1
-from podling.apiserver.validation import persistent_volume, persistent_volume_claim, storage_class
+from podling.api import kinds
+from podling.api.types import apps_v1, core_v1, storage_v1
+from podling.apiserver import defaults
+from podling.apiserver.validation import (
+    persistent_volume,
+    persistent_volume_claim,
+    stateful_set,
+    storage_class,
+)
 
 SIZE = {"requests": {"storage": "1Gi"}}
 HOST = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/data"}}
@@ -260,3 +267,24 @@ def test_what_a_storage_class_has_said_of_volumes_stays():
     ]
     grows = sc(parameters={"a": "b"}, reclaimPolicy="Delete", allowVolumeExpansion=True)
     assert said(storage_class.update(grows, old)) == []
+
+
+def test_a_stateful_set_may_mount_the_claims_that_its_pods_get():
+    def stateful(mounted):
+        mounts = [{"name": mounted, "mountPath": "/data"}]
+        template = {
+            "metadata": {"labels": {"app": "db"}},
+            "spec": {"containers": [{"name": "c", "image": "i", "volumeMounts": mounts}]},
+        }
+        spec = {
+            "selector": {"matchLabels": {"app": "db"}},
+            "serviceName": "db",
+            "template": template,
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
+        }
+        made = msgspec.convert({"metadata": {"name": "db"}, "spec": spec}, apps_v1.StatefulSet)
+        defaults.of(kinds.of(apps_v1.StatefulSet))(made)
+        return said(stateful_set.create(made))
+
+    assert stateful("data") == []
+    assert stateful("other") == ['spec.template.spec.containers[0].volumeMounts[0].name: Not found: "other"']

@@ -8,7 +8,7 @@ import msgspec
 
 from podling.api import codec, field
 from podling.api.field import FieldError
-from podling.api.types import apps_v1
+from podling.api.types import apps_v1, core_v1
 
 from . import workload
 from .pod_spec import one_of
@@ -39,7 +39,25 @@ def create(stateful: apps_v1.StatefulSet) -> Iterator[FieldError]:
         revisionHistoryLimit=spec.revision_history_limit,
     )
     yield from workload.selector(spec.selector)
-    yield from workload.template(spec.template, spec.selector, owner="StatefulSet")
+    yield from workload.template(_with_claims(spec), spec.selector, owner="StatefulSet")
+
+
+def _with_claims(spec: apps_v1.StatefulSetSpec) -> core_v1.PodTemplateSpec:
+    """The template as Pods are made from it: with a volume for each claim, which may be mounted as any other."""
+    names = [claim.metadata.name or "" for claim in spec.volume_claim_templates or ()]
+    if not names or spec.template.spec is None:
+        return spec.template
+    whole = codec.struct_clone(spec.template)
+    assert whole.spec is not None
+    own = [volume for volume in whole.spec.volumes or () if volume.name not in names]
+    whole.spec.volumes = own + [
+        core_v1.Volume(
+            name=name,
+            persistent_volume_claim=core_v1.PersistentVolumeClaimVolumeSource(claim_name=name),
+        )
+        for name in names
+    ]
+    return whole
 
 
 def update(stateful: apps_v1.StatefulSet, old: apps_v1.StatefulSet) -> Iterator[FieldError]:
