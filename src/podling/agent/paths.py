@@ -8,6 +8,7 @@ pods/<uid>/volumes/<plugin>/<name>     what is mounted into containers
 local-path/<volume>                    volumes that outlive Pods; removed as their policy says
 log/pods/<namespace>_<name>_<uid>/<container>/<attempt>.log
 seccomp/                               profiles that Pods name by ``Localhost``
+user_ids/                              which Pod has which range of the node's ids
 image_manager/                         who may use which image, unless nodes share that
 """
 
@@ -44,6 +45,10 @@ class Paths:
     @property
     def seccomp(self) -> Path:
         return self.root / "seccomp"
+
+    @property
+    def user_ids(self) -> Path:
+        return self.root / "user_ids"
 
     @property
     def image_records(self) -> Path:

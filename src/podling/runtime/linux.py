@@ -46,7 +46,15 @@ _IN_CLOEXEC: Final = 0x80000
 
 _RESOLVE_BENEATH: Final = 0x08
 _RESOLVE_IN_ROOT: Final = 0x10
+_SYS_OPEN_TREE: Final = 428
+_SYS_MOVE_MOUNT: Final = 429
 _SYS_OPENAT2: Final = 437
+_AT_FDCWD: Final = -100
+_AT_EMPTY_PATH: Final = 0x1000
+_AT_RECURSIVE: Final = 0x8000
+_CLONE_TREE: Final = 0x1 | _AT_RECURSIVE
+_MOVE_THE_TREE: Final = 0x4
+_MOUNT_ATTR_IDMAP: Final = 0x00100000
 _SYS_PIDFD_GETFD: Final = 438
 _SYS_MOUNT_SETATTR: Final = 442
 
@@ -57,6 +65,32 @@ def mount(source: str, target: str, fstype: str = "", flags: int = 0, data: str 
         source.encode(), target.encode(), fstype.encode(), ctypes.c_ulong(flags), data.encode()
     )
     _check(result, target)
+
+
+def mount_mapped(source: str, target: str, userns: str) -> None:
+    """A copy of the tree of mounts at ``source`` on ``target``, its ids mapped as in the user namespace at path ``userns``."""
+    tree = int(_libc.syscall(_SYS_OPEN_TREE, _AT_FDCWD, source.encode(), _CLONE_TREE | os.O_CLOEXEC))
+    _check(tree, source)
+    users = os.open(userns, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        wanted = _MountAttr(_MOUNT_ATTR_IDMAP, 0, 0, users)
+        how = _AT_EMPTY_PATH | _AT_RECURSIVE
+        size = ctypes.sizeof(wanted)
+        _check(_libc.syscall(_SYS_MOUNT_SETATTR, tree, b"", how, ctypes.byref(wanted), size), source)
+        moved = _libc.syscall(_SYS_MOVE_MOUNT, tree, b"", _AT_FDCWD, target.encode(), _MOVE_THE_TREE)
+        _check(moved, target)
+    finally:
+        os.close(users)
+        os.close(tree)
+
+
+class _MountAttr(ctypes.Structure):
+    _fields_ = (
+        ("set", ctypes.c_uint64),
+        ("clear", ctypes.c_uint64),
+        ("propagation", ctypes.c_uint64),
+        ("userns_fd", ctypes.c_uint64),
+    )
 
 
 def unmount(target: str, flags: int = MNT_DETACH | UMOUNT_NOFOLLOW) -> bool:

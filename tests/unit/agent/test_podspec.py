@@ -330,10 +330,6 @@ class TestSandbox:
         )
         assert [(m.host_port, m.container_port) for m in config.port_mappings] == [(8080, 80)]
 
-    def test_what_cannot_be_honoured_is_refused_by_name(self):
-        with pytest.raises(ConfigFault, match="hostUsers"):
-            self.config(hostUsers=False)
-
     def test_labels_carry_the_pods_identity(self):
         labels = self.config().labels
         assert labels["io.kubernetes.pod.uid"] == "uid-1"

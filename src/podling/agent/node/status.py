@@ -73,7 +73,9 @@ def labels(machine: Machine, config: AgentConfig, runtime: RuntimeInfo) -> dict[
 
 
 def runtime_handlers(runtime: RuntimeInfo) -> list[core_v1.NodeRuntimeHandler]:
-    features = core_v1.NodeRuntimeHandlerFeatures(recursive_read_only_mounts=runtime.recursive_readonly)
+    features = core_v1.NodeRuntimeHandlerFeatures(
+        recursive_read_only_mounts=runtime.recursive_readonly, user_namespaces=runtime.user_namespaces
+    )
     return [core_v1.NodeRuntimeHandler(name=name or None, features=features) for name in runtime.handlers]
 
 

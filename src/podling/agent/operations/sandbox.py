@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from podling.agent import userids
 from podling.agent.errors import AgentFault, ConfigFault
 from podling.agent.kit import Kit
 from podling.agent.podmemory import SANDBOX, Memory
@@ -10,7 +13,7 @@ from podling.agent.podstate import CreateSandbox, Failure, RemoveSandbox, StopSa
 from podling.api.errors import ApiError, NotFound
 from podling.api.types import node_v1
 from podling.client.errors import ClientError
-from podling.runtime.interface import RuntimeFault
+from podling.runtime.interface import IdMapping, RuntimeFault
 
 REASON = "FailedCreatePodSandBox"
 _NO_CLUSTER_DNS = (
@@ -36,6 +39,7 @@ async def create(kit: Kit, memory: Memory, action: CreateSandbox) -> None:
                 host_resolv_conf=kit.node.resolv_conf,
             ),
             cluster_domain=kit.config.cluster_domain,
+            users=await _users(kit, memory, handler),
         )
         made = await kit.runtime.run_sandbox(config, handler=handler)
     except (AgentFault, RuntimeFault, OSError) as fault:
@@ -59,6 +63,17 @@ async def stop(kit: Kit, memory: Memory, action: StopSandbox) -> None:
 async def remove(kit: Kit, memory: Memory, action: RemoveSandbox) -> None:
     await kit.runtime.remove_sandbox(action.sandbox_id)
     kit.observed.drop_sandbox(action.sandbox_id)
+
+
+async def _users(kit: Kit, memory: Memory, handler: str) -> tuple[IdMapping, ...] | None:
+    """The ids of the Pod's own users; None where it has the node's.  Raises ``ConfigFault`` in the kubelet's words."""
+    spec = memory.pod.spec
+    if spec is None or spec.host_users is not False:
+        return None
+    if not kit.info.user_namespaces:
+        who = f'RuntimeClass handler "{handler}"' if handler else "runtime"
+        raise ConfigFault(f"can't set `spec.hostUsers: false`, {who} does not support user namespaces")
+    return await asyncio.to_thread(userids.claim, kit.paths, memory.uid, ranges=kit.config.max_pods)
 
 
 async def _handler(kit: Kit, memory: Memory) -> str:

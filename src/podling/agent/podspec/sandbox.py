@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from podling.agent import labels
-from podling.agent.errors import ConfigFault
 from podling.api.types import core_v1
 from podling.runtime.interface import (
     DnsConfig,
+    IdMapping,
     NamespaceMode,
     NamespaceOptions,
     PortMapping,
@@ -17,12 +17,16 @@ from . import names, resources, security
 
 
 def config(
-    pod: core_v1.Pod, *, attempt: int, log_directory: str, dns: DnsConfig, cluster_domain: str
+    pod: core_v1.Pod,
+    *,
+    attempt: int,
+    log_directory: str,
+    dns: DnsConfig,
+    cluster_domain: str,
+    users: tuple[IdMapping, ...] | None = None,
 ) -> SandboxConfig:
-    """What `Runtime.run_sandbox` is to make.  Raises ``ConfigFault`` for what this node cannot do."""
+    """What `Runtime.run_sandbox` is to make.  ``users``: the ids of the Pod's own users, None where it has the node's."""
     spec, meta = pod.spec or core_v1.PodSpec(), pod.metadata
-    if spec.host_users is False and not spec.host_network:
-        raise ConfigFault("cannot honour hostUsers: false: this node does not map user IDs")
     host_name = "" if spec.host_network else names.host_name(pod, cluster_domain)[0]
     shared = spec.security_context or core_v1.PodSecurityContext()
     return SandboxConfig(
@@ -38,18 +42,19 @@ def config(
         annotations={**(meta.annotations or {}), labels.POD_GRACE: str(grace(spec))},
         cgroup_parent=resources.cgroup_parent(pod),
         sysctls={sysctl.name: sysctl.value for sysctl in shared.sysctls or []},
-        namespaces=namespaces(spec),
+        namespaces=namespaces(spec, users),
         security=security.of_sandbox(pod),
         resources=resources.of_pod(pod),
     )
 
 
-def namespaces(spec: core_v1.PodSpec) -> NamespaceOptions:
+def namespaces(spec: core_v1.PodSpec, users: tuple[IdMapping, ...] | None) -> NamespaceOptions:
     pid = NamespaceMode.POD if spec.share_process_namespace else NamespaceMode.CONTAINER
     return NamespaceOptions(
         network=NamespaceMode.NODE if spec.host_network else NamespaceMode.POD,
         pid=NamespaceMode.NODE if spec.host_pid else pid,
         ipc=NamespaceMode.NODE if spec.host_ipc else NamespaceMode.POD,
+        users=users,
     )
 
 

@@ -124,6 +124,7 @@ class RuntimeInfo:
 
     ``isolation`` names the way that containers are kept apart, for a runtime that has several.
     ``recursive_readonly``: what is mounted inside a volume can be made read-only with it.
+    ``user_namespaces``: a Pod may have users of its own.
     """
 
     name: str
@@ -132,3 +133,4 @@ class RuntimeInfo:
     handlers: tuple[str, ...] = ("",)
     isolation: str = ""
     recursive_readonly: bool = False
+    user_namespaces: bool = False

@@ -18,8 +18,9 @@ from pathlib import Path
 from podling.aio import pipes, spawn
 from podling.runtime.cgroups import CgroupTree
 from podling.runtime.images import builtin
-from podling.runtime.interface import CreateFault, ImageFault, Unsupported
+from podling.runtime.interface import CreateFault, IdMapping, ImageFault, Unsupported
 
+from . import spec
 from .config import OciConfig
 from .mountspace import Workers
 from .records import ProcessId
@@ -38,13 +39,15 @@ class Pause:
     workers: Workers
     tree: CgroupTree
 
-    async def start(self, sandbox_id: str, folder: Path, group: str) -> ProcessId:
+    async def start(
+        self, sandbox_id: str, folder: Path, group: str, *, users: Sequence[IdMapping] | None
+    ) -> ProcessId:
         """Run the holder for ``sandbox_id`` inside its namespaces below control group ``group``."""
         try:
             busybox = await builtin.find()
         except ImageFault as error:
             raise Unsupported("shareProcessNamespace", str(error)) from error
-        await self.workers.run(self._prepare, busybox.path, folder, f"{group}/pause")
+        await self.workers.run(self._prepare, busybox.path, folder, f"{group}/pause", users)
         bundle = folder / "pause"
         name = f"pause-{sandbox_id}"
         argv = [str(self.runtime), f"--root={self.config.run}", "run", "--detach", f"--bundle={bundle}"]
@@ -100,12 +103,12 @@ class Pause:
             await spawn.run(argv, limit_seconds=_START_SECONDS, thread=self.workers.executor)
             await self.workers.run(shutil.rmtree, state, ignore_errors=True)
 
-    def _prepare(self, busybox: Path, folder: Path, group: str) -> None:
+    def _prepare(self, busybox: Path, folder: Path, group: str, users: Sequence[IdMapping] | None) -> None:
         root = folder / "pause" / "rootfs"
         for name in ("proc", "dev"):
             (root / name).mkdir(parents=True)
         shutil.copy2(busybox, root / "busybox")
-        kept = {"network": "net", "uts": "uts", "ipc": "ipc"}
+        kept = {"network": "net", "uts": "uts", "ipc": "ipc", "user": "user"}
         namespaces = [
             {"type": kind, "path": str(folder / "ns" / file)}
             for kind, file in kept.items()
@@ -137,6 +140,7 @@ class Pause:
             "linux": {
                 "cgroupsPath": self.tree.absolute(group),
                 "namespaces": [{"type": "pid"}, {"type": "mount"}, *namespaces],
+                **spec.id_mappings(users),
             },
         }
         (folder / "pause" / "config.json").write_text(json.dumps(document))

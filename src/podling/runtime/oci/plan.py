@@ -25,7 +25,7 @@ from podling.runtime.interface import (
     NamespaceMode,
 )
 
-from . import capabilities, rootfs, sandboxes, seccomp, spec, users
+from . import capabilities, rootfs, sandboxes, seccomp, spec, usernamespaces, users
 from .context import Context
 from .sandboxes import Box
 from .spec import BindMount, DeviceNode, Plan
@@ -58,7 +58,10 @@ def write(
     """
     root = folder / "rootfs"
     root.mkdir()
-    rootfs.mount(root, context.config.writable / container_id, image)
+    mapped = box.config.namespaces.users
+    owner = 0 if mapped is None else usernamespaces.host_root(mapped)
+    below = _layers(image, folder / "layers", box.userns)
+    rootfs.mount(root, context.config.writable / container_id, below, owner=owner)
     security = config.security
     identity = users.resolve(
         security,
@@ -76,13 +79,14 @@ def write(
         hostname=_hostname(box),
         cgroups_path=context.tree.absolute(f"{sandboxes.group(box.config)}/{container_id}"),
         namespaces=_namespaces(context, box, pid_target),
-        mounts=[*_own_mounts(box, config), *_mounts(context, config, folder)],
+        mounts=[*_own_mounts(box, config), *_mounts(context, box, config, folder)],
         devices=list(_devices(config)),
         capabilities=granted,
         seccomp=filter_,
         oom_floor=context.limits.oom_floor,
         open_files=context.limits.open_files,
         annotations=annotations,
+        users=mapped,
     )
     (folder / "config.json").write_bytes(msgspec.json.encode(spec.build(plan)))
 
@@ -114,6 +118,8 @@ def _namespaces(context: Context, box: Box, pid_target: int) -> dict[str, str]:
             chosen["network"] = context.config.host_netns
     else:
         chosen |= {"network": box.namespace("net"), "uts": box.namespace("uts")}
+    if box.userns:
+        chosen["user"] = box.userns
     if options.ipc is not NamespaceMode.NODE:
         chosen["ipc"] = box.namespace("ipc")
     if pid_target:
@@ -144,13 +150,49 @@ def _own_mounts(box: Box, config: ContainerConfig) -> Iterator[BindMount]:
         ("/dev/shm", shm, False),
     ):
         if target not in taken:
-            yield BindMount(source, target, readonly=fixed)
+            yield BindMount(source, target, readonly=fixed, locked=_locked(box, source))
 
 
-def _mounts(context: Context, config: ContainerConfig, folder: Path) -> Iterator[BindMount]:
+def _layers(image: Rootfs, folder: Path, userns: str) -> Rootfs:
+    """The image, its layers with their ids mapped below ``folder`` where the Pod has users of its own."""
+    if not userns:
+        return image
+    for number, layer in enumerate(image.lower):
+        target = folder / str(number)
+        target.mkdir(parents=True)
+        usernamespaces.mount_mapped(f"{image.layers_dir}/{layer}", str(target), userns)
+    return replace(image, layers_dir=str(folder), lower=tuple(str(n) for n in range(len(image.lower))))
+
+
+def _locked(box: Box, source: str) -> tuple[str, ...]:
+    """What the mount of ``source`` forbids, where that matters: the OCI runtime must say so again."""
+    if not box.userns:
+        return ()
+    flags = os.statvfs(source).f_flag
+    names = {os.ST_NOSUID: "nosuid", os.ST_NODEV: "nodev", os.ST_NOEXEC: "noexec"}
+    return tuple(name for flag, name in names.items() if flags & flag)
+
+
+def _mapped(source: str, target: Path, userns: str) -> str:
+    """``source`` with its ids mapped, at ``target``."""
+    target.parent.mkdir(exist_ok=True)
+    if os.path.isdir(source):
+        target.mkdir()
+    else:
+        target.touch()
+    usernamespaces.mount_mapped(source, str(target), userns)
+    return str(target)
+
+
+def _mounts(context: Context, box: Box, config: ContainerConfig, folder: Path) -> Iterator[BindMount]:
     sources = _sources(context, config.mounts, folder)
     for number, mount in enumerate(config.mounts):
-        source = _image_volume(context, mount, folder, number) if mount.image else sources[number]
+        if mount.image:
+            source = _image_volume(context, mount, folder, number, box.userns)
+        elif box.userns:
+            source = _mapped(sources[number], folder / "mapped" / str(number), box.userns)
+        else:
+            source = sources[number]
         if mount.propagation is not MountPropagation.PRIVATE:
             _check_shared(source, mount.propagation)
         yield BindMount(
@@ -160,6 +202,7 @@ def _mounts(context: Context, config: ContainerConfig, folder: Path) -> Iterator
             mount.recursive_readonly,
             mount.propagation,
             noexec=bool(mount.image),
+            locked=_locked(box, source),
         )
 
 
@@ -215,10 +258,11 @@ def _source(mount: Mount) -> str:
         raise CreateFault(f"cannot mount {source}: {error.strerror}") from error
 
 
-def _image_volume(context: Context, mount: Mount, folder: Path, number: int) -> str:
+def _image_volume(context: Context, mount: Mount, folder: Path, number: int, userns: str) -> str:
     target = folder / "mounts" / str(number)
     target.mkdir(parents=True)
-    rootfs.mount_read_only(target, context.images.rootfs(mount.image))
+    layers = folder / "mapped" / str(number)
+    rootfs.mount_read_only(target, _layers(context.images.rootfs(mount.image), layers, userns))
     if not mount.image_sub_path:
         return str(target)
     try:

@@ -18,11 +18,16 @@ from podling.runtime.interface import CreateFault
 _PAGE = 4096
 
 
-def mount(merged: Path, writable: Path, image: Rootfs) -> None:
-    """Mount ``image`` on the folder ``merged``; what is written lands in ``writable/upper``.  Raises ``CreateFault``."""
+def mount(merged: Path, writable: Path, image: Rootfs, *, owner: int = 0) -> None:
+    """Mount ``image`` on the folder ``merged``; what is written lands in ``writable/upper``, which is ``owner``'s.
+
+    Raises ``CreateFault``.
+    """
     upper, work = writable / "upper", writable / "work"
     for folder in (writable, upper, work):
         folder.mkdir(mode=0o755)
+    if owner:
+        os.chown(upper, owner, owner)
     options = f"lowerdir={':'.join(image.lower)},upperdir={_escaped(upper)},workdir={_escaped(work)},volatile"
     if not image.lower:
         raise CreateFault("cannot mount the image: it has no layers")

@@ -32,7 +32,7 @@ from podling.runtime.interface import (
     Unavailable,
 )
 
-from . import adoption, mountspace, stats, streams
+from . import adoption, mountspace, stats, streams, usernamespaces
 from .config import OciConfig, Tools, find_tools
 from .conmon import Launcher
 from .containers import Containers
@@ -108,6 +108,7 @@ class OciRuntime:
             version=version,
             handlers=("", tools.runtime.name),
             recursive_readonly=linux.can_change_mount_trees(),
+            user_namespaces=not usernamespaces.fault(config.state_dir),
         )
         await adoption.adopt(context, self._sandboxes, self._containers)
 

@@ -29,7 +29,7 @@ from podling.runtime.interface import (
     Unsupported,
 )
 
-from . import namespaces, records
+from . import namespaces, records, usernamespaces
 from .config import OciConfig
 from .context import Context
 from .pause import Pause
@@ -59,6 +59,11 @@ class Box:
 
     def namespace(self, kind: str) -> str:
         return str(self.folder / "ns" / kind)
+
+    @property
+    def userns(self) -> str:
+        """The path of the Pod's own user namespace; "" if it has the node's."""
+        return "" if self.config.namespaces.users is None else self.namespace("user")
 
     @property
     def is_ready(self) -> bool:
@@ -100,11 +105,15 @@ class Sandboxes:
         box = Box(record, folder)
         self.boxes[box_id] = box  # claims the Pod's attempt
         try:
-            await self.context.workers.run(_make, self.context, box)
+            async with usernamespaces.donor(config.namespaces.users, self.context.workers) as donor:
+                await self.context.workers.run(_make, self.context, box, donor=donor)
             ips: tuple[str, ...] = ()
             if "net" in box.own_kinds:
                 ips = await self.context.network.attach(box_id, box.namespace("net"), config)
-            holder = await self.pause.start(box_id, folder, group(config)) if _shares_pids(config) else None
+            users = config.namespaces.users
+            holder = None
+            if _shares_pids(config):
+                holder = await self.pause.start(box_id, folder, group(config), users=users)
             box.record = replace(record, made=True, ready=True, ips=ips, pause=holder)
             await self.context.workers.run(records.save, folder / "sandbox.json", box.record)
         except BaseException as error:
@@ -159,7 +168,7 @@ class Sandboxes:
                 f"runtime handler {handler!r}", f"this node has only {self.context.tools.runtime.name}"
             )
         if config.namespaces.users is not None:
-            raise Unsupported("hostUsers: false", "user namespaces are not offered by this runtime")
+            _check_users(self.context, config)
         namespaces.check_sysctls(config.sysctls, own_kinds(config))
         identity = (config.namespace, config.name, config.uid, config.attempt)
         for box in self.boxes.values():
@@ -174,7 +183,17 @@ def own_kinds(config: SandboxConfig) -> list[str]:
     """The namespaces that the Pod has of its own and keeps by bind mounts."""
     options = config.namespaces
     kinds = [] if options.network is NamespaceMode.NODE else ["net", "uts"]
-    return kinds if options.ipc is NamespaceMode.NODE else [*kinds, "ipc"]
+    kinds += [] if options.ipc is NamespaceMode.NODE else ["ipc"]
+    return kinds if options.users is None else [*kinds, "user"]
+
+
+def _check_users(context: Context, config: SandboxConfig) -> None:
+    """Raises ``Unsupported`` where the Pod cannot have users of its own."""
+    options = config.namespaces
+    if NamespaceMode.NODE in (options.network, options.ipc, options.pid):
+        raise Unsupported("hostUsers: false", "the Pod uses other namespaces of the node")
+    if why := usernamespaces.fault(context.config.state_dir):
+        raise Unsupported("hostUsers: false", why)
 
 
 def _shares_pids(config: SandboxConfig) -> bool:
@@ -217,7 +236,7 @@ def clear(config: OciConfig, sandbox_id: str) -> None:
     (config.known / sandbox_id).unlink(missing_ok=True)
 
 
-def _make(context: Context, box: Box) -> None:
+def _make(context: Context, box: Box, *, donor: int) -> None:
     config, folder = box.config, box.folder
     (context.config.known / box.id).touch()
     folder.mkdir(mode=0o711)
@@ -227,7 +246,11 @@ def _make(context: Context, box: Box) -> None:
     records.save(folder / "sandbox.json", box.record)
     context.tree.make(group(config), config.resources)
     context.warmth.kindle_nowait()  # holds up other work on groups, hence after it
-    namespaces.make(folder / "ns", box.own_kinds, hostname=config.hostname, sysctls=config.sysctls)
+    kept, named, sysctls = folder / "ns", config.hostname, config.sysctls
+    if donor:
+        namespaces.take(kept, box.own_kinds, donor=donor, hostname=named, sysctls=sysctls)
+    else:
+        namespaces.make(kept, box.own_kinds, hostname=named, sysctls=sysctls)
     if "ipc" in box.own_kinds:
         (folder / "shm").mkdir()
         flags = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC

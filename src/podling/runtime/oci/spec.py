@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podling.runtime.images import ImageConfig
-from podling.runtime.interface import ContainerConfig, CreateFault, MountPropagation, Resources
+from podling.runtime.interface import ContainerConfig, CreateFault, IdMapping, MountPropagation, Resources
 
 from .users import Identity
 
@@ -45,7 +45,7 @@ class DeviceNode:
 
 @dataclass(frozen=True, slots=True)
 class BindMount:
-    """A mount whose source exists."""
+    """A mount whose source exists.  ``locked``: what the source forbids, and a user namespace may not allow."""
 
     source: str
     target: str
@@ -53,6 +53,7 @@ class BindMount:
     recursive_readonly: bool = False
     propagation: MountPropagation = MountPropagation.PRIVATE
     noexec: bool = False
+    locked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class Plan:
     oom_floor: int
     open_files: int
     annotations: Mapping[str, str]
+    users: Sequence[IdMapping] | None = None
 
 
 def build(plan: Plan) -> Json:
@@ -183,9 +185,9 @@ def _mount(target: str, kind: str, source: str, *options: str) -> Json:
 
 
 def _bind(mount: BindMount) -> Json:
-    noexec = ["noexec"] if mount.noexec else []
+    further = dict.fromkeys([*(["noexec"] if mount.noexec else []), *mount.locked])
     access = "rro" if mount.recursive_readonly else "ro" if mount.readonly else "rw"
-    return _mount(mount.target, "bind", mount.source, "rbind", mount.propagation.value, access, *noexec)
+    return _mount(mount.target, "bind", mount.source, "rbind", mount.propagation.value, access, *further)
 
 
 def _linux(plan: Plan) -> Json:
@@ -195,6 +197,7 @@ def _linux(plan: Plan) -> Json:
         "namespaces": [{"type": t, "path": p} if p else {"type": t} for t, p in plan.namespaces.items()],
         "devices": [_device(node) for node in plan.devices],
         "resources": _resources(plan),
+        **id_mappings(plan.users),
     }
     if not security.privileged and security.proc_mount != "Unmasked":
         linux["maskedPaths"], linux["readonlyPaths"] = list(MASKED_PATHS), list(READ_ONLY_PATHS)
@@ -208,6 +211,14 @@ def _linux(plan: Plan) -> Json:
     elif MountPropagation.HOST_TO_CONTAINER in propagations:
         linux["rootfsPropagation"] = "rslave"
     return linux
+
+
+def id_mappings(users: Sequence[IdMapping] | None) -> Json:
+    """The parts of ``linux`` that describe a user namespace; none for the node's."""
+    if users is None:
+        return {}
+    lines = [{"containerID": line.container, "hostID": line.host, "size": line.length} for line in users]
+    return {"uidMappings": lines, "gidMappings": lines}
 
 
 def _device(node: DeviceNode) -> Json:

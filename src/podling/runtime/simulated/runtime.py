@@ -68,7 +68,11 @@ class SimulatedRuntime:
 
     def info(self) -> RuntimeInfo:
         return RuntimeInfo(
-            name="simulated", version=__version__, not_isolated=NOT_ISOLATED, recursive_readonly=True
+            name="simulated",
+            version=__version__,
+            not_isolated=NOT_ISOLATED,
+            recursive_readonly=True,
+            user_namespaces=True,
         )
 
     def events(self) -> AsyncIterator[ContainerEvent]:
