@@ -53,9 +53,18 @@ class DockerRegistry:
         self, name: str, files: Mapping[str, bytes], *, architecture: str = "", entrypoint: Sequence[str] = ()
     ) -> None:
         """Put an image of one layer there as ``name`` (``path:tag``)."""
+        self.push_archive(
+            name, docker_archive_of([tar_of(files)], architecture=architecture, entrypoint=entrypoint)
+        )
+
+    def push_archive(self, name: str, content: bytes) -> None:
         archive = self._folder / "push.tar"
-        archive.write_bytes(docker_archive(files, architecture=architecture, entrypoint=entrypoint))
+        archive.write_bytes(content)
         self.copy(f"docker-archive:{archive}", name)
+
+    def blobs(self) -> list[Path]:
+        """The files in which it keeps layers, configurations and manifests."""
+        return [*(self._folder / "registry/docker/registry/v2/blobs/sha256").glob("*/*/data")]
 
     def copy(self, source: str, name: str) -> None:
         argv = ["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-creds", f"{USER}:{PASSWORD}"]
@@ -99,23 +108,19 @@ class DockerRegistry:
                 listening.put(found[1])
 
 
-def docker_archive(
-    files: Mapping[str, bytes],
-    *,
-    architecture: str = "",
-    entrypoint: Sequence[str] = (),
-    tags: Sequence[str] = (),
+def docker_archive_of(
+    layers: Sequence[bytes], *, architecture: str = "", entrypoint: Sequence[str] = ()
 ) -> bytes:
-    """What ``docker save`` writes of an image of one layer; the architecture is this machine's where none is given."""
-    layer = tar_of(files)
+    """What ``docker save`` writes of an image; the architecture is this machine's where none is given."""
     config = {
         "architecture": architecture or manifests.architecture(),
         "os": "linux",
         "config": {"Entrypoint": list(entrypoint) or None},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha256(layer).hexdigest()}"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{sha256(one).hexdigest()}" for one in layers]},
     }
-    manifest = [{"Config": "config.json", "RepoTags": list(tags) or None, "Layers": ["layer.tar"]}]
-    parts = {"config.json": json.dumps(config).encode(), "layer.tar": layer}
+    names = [f"{number}/layer.tar" for number in range(len(layers))]
+    manifest = [{"Config": "config.json", "RepoTags": None, "Layers": names}]
+    parts = {"config.json": json.dumps(config).encode(), **dict(zip(names, layers, strict=True))}
     return tar_of({**parts, "manifest.json": json.dumps(manifest).encode()})
 
 

@@ -90,7 +90,7 @@ class Skopeo:
             await self._copy(reference, exact, folder, access, decompress=_needs_help(manifest))
             try:
                 return await asyncio.to_thread(_store, content, folder, scratch, tags, digests)
-            except manifests.ManifestFault as error:
+            except (manifests.ManifestFault, ImageFault) as error:
                 raise ImageFault(f"cannot pull image {reference}: {error}") from error
 
     async def _manifest(self, reference: Reference, name: str, access: list[str]) -> bytes:
