@@ -424,6 +424,39 @@ async def test_finalizer_keeps_the_object_and_the_agent_asks_only_once(tmp_path:
         assert world.writes("web").count("DELETE") == 1
 
 
+@virtual
+async def test_one_containers_end_makes_all_start_anew(tmp_path: Path):
+    rule = {"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [88]}}
+    watcher = {
+        "name": "watcher",
+        "image": "busybox:1",
+        "restartPolicy": "Never",
+        "restartPolicyRules": [rule],
+    }
+    notes = {"lasts.setup": "1", "lasts.main": "5", "lasts.watcher": "10", "exit-codes.watcher": "88,0"}
+    async with AgentWorld(tmp_path) as world:
+        await world.create(
+            "web",
+            {"name": "main", "image": "busybox:1"},
+            watcher,
+            annotations={f"{SIMULATED}/{field}": value for field, value in notes.items()},
+            initContainers=[{"name": "setup", "image": "busybox:1"}],
+            restartPolicy="Never",
+        )
+        before = await world.until(
+            "web", lambda pod: pod.status.container_statuses and container(pod).state.terminated
+        )
+        restarting = "AllContainersRestarting"
+        await world.until(
+            "web", lambda pod: any((c.type, c.status) == (restarting, "True") for c in pod.status.conditions)
+        )
+        pod = await world.until("web", phase("Succeeded"))
+        assert 21 <= await world.now() < 24, "each of both lives took 11 seconds"
+        assert [container(pod, name).restart_count for name in ("setup", "main", "watcher")] == [1, 1, 1]
+        assert container(pod, "watcher").last_state.terminated.reason == "RestartingAllContainers"
+        assert pod.status.pod_ip == before.status.pod_ip
+
+
 @pytest.mark.parametrize("count", [30])
 @virtual
 async def test_many_pods_at_once(tmp_path: Path, count: int):

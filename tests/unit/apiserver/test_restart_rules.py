@@ -22,7 +22,8 @@ def said(**fields: Any) -> list[str]:
 
 @pytest.mark.parametrize("policy", ["Always", "Never", "OnFailure"])
 def test_policies_with_rules_are_accepted(policy: str):
-    assert said(restartPolicy=policy, restartPolicyRules=[GOOD]) == []
+    rules = [GOOD, GOOD | {"action": "RestartAllContainers"}]
+    assert said(restartPolicy=policy, restartPolicyRules=rules) == []
 
 
 def test_no_policy_is_accepted():
@@ -47,7 +48,7 @@ def test_no_policy_is_accepted():
         ),
         (
             {"restartPolicy": "Never", "restartPolicyRules": [GOOD | {"action": "Explode"}]},
-            f'{RULES}[0].action: Unsupported value: "Explode": supported values: "Restart"',
+            f'{RULES}[0].action: Unsupported value: "Explode": supported values: "Restart", "RestartAllContainers"',
         ),
         (
             {"restartPolicy": "Never", "restartPolicyRules": [{"action": "Restart"}]},

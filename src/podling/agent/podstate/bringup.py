@@ -10,7 +10,7 @@ from podling.api import pod as pods
 from podling.api.types import core_v1
 from podling.runtime.interface import Container, ContainerState, Sandbox, SandboxState
 
-from . import ephemerals, inits, resizing, restarts
+from . import ephemerals, inits, resizing, restartall, restarts
 from .actions import CreateSandbox, MountVolumes, Note, PrepareImage, RemoveSandbox, StopSandbox
 from .draft import Draft, Waiting
 from .killing import grace_of, kill
@@ -29,6 +29,9 @@ def bring_up(draft: Draft) -> None:
     if not _volumes_ready(draft):
         return
     ephemerals.run(draft, sandbox)
+    if restartall.is_clearing(view):
+        restartall.clear(draft)
+        return
     if inits.run(draft, sandbox):
         for container in view.spec.containers:
             _keep(draft, container, sandbox)

@@ -12,11 +12,18 @@ from podling.api import times
 from podling.api.pod import is_sidecar
 from podling.api.types import core_v1
 
-from . import resizing
+from . import resizing, restartall
 from .bringup import ready_sandbox
 from .view import View
 
-OWN = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+OWN = (
+    "PodReadyToStartContainers",
+    "Initialized",
+    "Ready",
+    "ContainersReady",
+    "PodScheduled",
+    restartall.CONDITION,
+)
 DISRUPTION, BY_AGENT = "DisruptionTarget", "TerminationByKubelet"
 PASSING = (resizing.PENDING, resizing.IN_PROGRESS)
 """Conditions of ours that come and go."""
@@ -42,6 +49,7 @@ def of(view: View, status: core_v1.PodStatus) -> list[core_v1.PodCondition]:
         _ready(view, containers_ready, foreign),
         containers_ready,
         _condition("PodScheduled", holds=True),
+        *restartall.conditions(view, status.phase or ""),
         *resizing.resource_conditions(view),
         *_disruption(view, status),
     ]

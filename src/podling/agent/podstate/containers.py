@@ -16,7 +16,7 @@ from podling.api.pod import is_sidecar
 from podling.api.types import core_v1
 from podling.runtime.interface import Container, ContainerState
 
-from . import restarts
+from . import restartall, restarts
 from .draft import Waiting
 from .view import View, probed
 
@@ -111,8 +111,10 @@ def _last_state(view: View, newest: Container, older: Sequence[Container]) -> co
     if older:
         return _state(view, older[0], default=None)
     known = view.known_status(newest.name)
-    if known is None or not known.container_id:
+    if known is None:
         return core_v1.ContainerState()
+    if not known.container_id:
+        return known.last_state or core_v1.ContainerState()
     if known.restart_count == newest.attempt:
         return known.last_state or core_v1.ContainerState()
     terminated = ended(known)
@@ -124,6 +126,11 @@ def _without_record(view: View, container: core_v1.Container) -> core_v1.Contain
     known = view.known_status(container.name)
     if known is None:
         return _blank(view, container)
+    if restartall.is_under_way(view) and known.state is not None:
+        if known.state.waiting is None:
+            return restartall.reset(_blank(view, container), known)
+        if restartall.is_reset(known) and restartall.is_clearing(view):
+            return structs.replace(known)
     if known.state is not None and known.state.terminated is not None:
         return structs.replace(known)
     status = _blank(view, container)

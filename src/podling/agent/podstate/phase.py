@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from podling.api import pod as pods
 from podling.api.types import core_v1
 
+from . import restartall
+
 
 @dataclass(slots=True)
 class _Count:
@@ -81,7 +83,9 @@ def _ended(
     judged = (
         code if settled else code or 1
     )  # what waits to run again has not succeeded, whatever it said before
-    return _End(failed=code != 0, settled=settled, restarted=pods.is_restarted(spec, container, judged))
+    reset = not settled and terminated.reason == restartall.REASON
+    restarted = reset or pods.is_restarted(spec, container, judged)
+    return _End(failed=code != 0, settled=settled, restarted=restarted)
 
 
 def _count_init(count: _Count, end: _End | None) -> None:

@@ -55,7 +55,9 @@ def next_attempt(view: View, name: str) -> int:
     if newest is not None:
         return newest.attempt + 1
     old = view.known_status(name)
-    return old.restart_count + 1 if old is not None and old.container_id else 0
+    if old is None:
+        return 0
+    return old.restart_count + 1 if old.container_id else old.restart_count
 
 
 def trim(draft: Draft, container: core_v1.Container) -> None:

@@ -33,7 +33,7 @@ from .resources import (
     qos_class,
     requests,
 )
-from .restarts import is_restarted
+from .restarts import is_restarted, may_restart_all, restarts_all
 from .taints import first_untolerated, is_tolerated, tolerates
 
 __all__ = [
@@ -65,8 +65,10 @@ __all__ = [
     "is_tolerated",
     "is_true",
     "limits",
+    "may_restart_all",
     "qos_class",
     "requests",
+    "restarts_all",
     "set_condition",
     "sidecars",
     "target_of",

@@ -210,7 +210,9 @@ def _transitions(
     *,
     spec: core_v1.PodSpec,
 ) -> Iterator[FieldError]:
-    """A container that is not to be restarted does not run again."""
+    """A container that is not to be restarted does not run again, unless all of its Pod may be."""
+    if pods.may_restart_all(spec):
+        return
     containers = {
         container.name: container for container in (*spec.containers, *(spec.init_containers or ()))
     }

@@ -1,7 +1,4 @@
-"""A container's own restart policy and its rules (KEP-5307).
-
-Of the actions only `Restart` is supported: the node agent does not restart all containers of a Pod for the end of one.
-"""
+"""A container's own restart policy and its rules (KEP-5307, KEP-5532)."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from collections.abc import Iterator
 
 from podling.api import field
 from podling.api.field import FieldError, Path
+from podling.api.pod.restarts import ACTIONS
 from podling.api.types import core_v1
 
 POLICIES = ("Always", "Never", "OnFailure")
@@ -33,8 +31,8 @@ def faults(container: core_v1.Container, path: Path) -> Iterator[FieldError]:
 
 
 def _rule(rule: core_v1.ContainerRestartRule, path: Path) -> Iterator[FieldError]:
-    if rule.action != "Restart":
-        yield field.not_supported(path / "action", rule.action, ("Restart",))
+    if rule.action not in ACTIONS:
+        yield field.not_supported(path / "action", rule.action, ACTIONS)
     codes = rule.exit_codes
     if codes is None:
         yield field.required(path / "exitCodes", "must be specified")
