@@ -10,7 +10,7 @@ import pytest
 
 from podling.agent.logs import cri
 from podling.agent.logs.reader import LogOptions, read
-from podling.agent.logs.rotate import INTERVAL_SECONDS, LogRotation, RunningLog, _tidy
+from podling.agent.logs.rotate import HURRY_SECONDS, INTERVAL_SECONDS, LogRotation, RunningLog, _tidy
 from podling.aio.clock import LoopClock
 from podling.runtime.interface import Unavailable
 from podling.testing.virtualtime import virtual
@@ -165,7 +165,7 @@ async def _rotated_once(*writers: _Writer) -> None:
         max_files=5,
     )
     task = asyncio.ensure_future(rotation.run())
-    await asyncio.sleep(INTERVAL_SECONDS * 1.5)
+    await asyncio.sleep(INTERVAL_SECONDS + HURRY_SECONDS / 2)
     assert not task.done()
     task.cancel()
 
@@ -187,3 +187,21 @@ async def test_log_that_cannot_be_rotated_stays_whole_and_holds_up_no_other(tmp_
     assert [path.name for path in deaf.log.path.parent.iterdir()] == ["0.log"]
     assert blocked.log.path.stat().st_size == 100
     assert sound.log.path.stat().st_size == 0
+
+
+@virtual
+async def test_a_log_that_grows_fast_is_looked_at_every_second(tmp_path: Path):
+    writer = _Writer(tmp_path / "a" / "0.log")
+    rotation = LogRotation(
+        lambda: [writer.log],
+        lambda _: writer.reopen(),
+        clock=LoopClock(),
+        max_bytes=1000,
+        max_files=5,
+    )
+    assert await rotation.look() == HURRY_SECONDS
+    assert await rotation.look() == INTERVAL_SECONDS
+    writer.log.path.write_text("x" * 1001)
+    assert await rotation.look() == HURRY_SECONDS
+    assert await rotation.look() == INTERVAL_SECONDS
+    assert sorted(path.stat().st_size for path in writer.log.path.parent.iterdir()) == [0, 1001]

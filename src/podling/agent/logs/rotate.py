@@ -1,7 +1,8 @@
 """Keeps container logs bounded: a log that has grown past its size is put aside, the oldest of those put aside go.
 
 ``0.log`` becomes ``0.log.20240501-120000`` and the runtime reopens ``0.log``; earlier ones are compressed, as kubelet does
-(`pkg/kubelet/logs/container_log_manager.go`, with its interval of ten seconds).
+(`pkg/kubelet/logs/container_log_manager.go`, with its interval of ten seconds). A container that writes much is looked at
+every second: in ten it could fill the disk with a single file.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from podling.runtime.interface import RuntimeFault
 log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 10.0
+HURRY_SECONDS = 1.0
+"""Between looks while some log grows by a tenth of its size or more from one to the next."""
 
 
 class RunningLog(NamedTuple):
@@ -51,19 +54,34 @@ class LogRotation:
         self._clock = clock
         self._max_bytes = max_bytes
         self._max_files = max_files
+        self._sizes: dict[Path, int] = {}
 
     async def run(self) -> None:
+        pause = INTERVAL_SECONDS
         while True:
-            await asyncio.sleep(INTERVAL_SECONDS)
-            for one in list(self._running()):
-                if _size(one.path) > self._max_bytes:
-                    await self._rotate(one)
+            await asyncio.sleep(pause)
+            pause = await self.look()
+
+    async def look(self) -> float:
+        """Put aside what has grown too large; seconds until the next look."""
+        before, self._sizes = self._sizes, {}
+        in_hurry = False
+        for one in list(self._running()):
+            size = _size(one.path)
+            in_hurry |= size - before.get(one.path, 0) >= self._max_bytes / 10
+            if size > self._max_bytes:
+                await self._rotate(one)
+                size = 0
+            self._sizes[one.path] = size
+        return HURRY_SECONDS if in_hurry else INTERVAL_SECONDS
 
     async def _rotate(self, one: RunningLog) -> None:
         stamp = times.rfc3339(self._clock.now()).translate(str.maketrans("T", "-", "-:Z"))
         aside = one.path.with_name(f"{one.path.name}.{stamp}")
         before = _rotated(one.path)
         try:
+            if aside.exists():
+                raise FileExistsError(f"{aside.name} is there already")
             one.path.rename(aside)
             await self._reopen_or_put_back(one, aside)
             await asyncio.to_thread(_tidy, before, max(0, self._max_files - 2))
