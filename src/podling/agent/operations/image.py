@@ -33,19 +33,26 @@ async def prepare(kit: Kit, memory: Memory, action: PrepareImage) -> None:
             wanted = source.reference or ""
             want = _want(wanted, source.pull_policy, secrets)
             memory.volume_images[volume] = await kit.images.prepare(want, tell=tell_of_pod)
+            memory.succeed(_pull_of(name, wanted))
         wanted = container.image or ""
         want = _want(wanted, container.image_pull_policy, secrets)
         image = await kit.images.prepare(want, tell=tell)
     except RuntimeFault as fault:
         now = kit.clock.now()
         reason = fault.reason if isinstance(fault, ImageFault) else "ImageInspectError"
-        retry_at = memory.fail(name, PULL, now)
+        retry_at = memory.fail(_pull_of(name, wanted), PULL, now)
         memory.failures[name] = Failure(reason, str(fault), at=now, retry_at=retry_at, image=wanted)
         tell("Warning", "Failed", f"Error: {reason}")
         return
+    memory.succeed(_pull_of(name, wanted))
     if memory.failures.get(name) is not None:
         memory.succeed(name)
     memory.images[name] = image
+
+
+def _pull_of(container: str, image: str) -> str:
+    """What a back-off is counted for: another image is tried at once."""
+    return f"{container} pulls {image}"
 
 
 def _want(name: str, policy: str | None, secrets: list[core_v1.Secret]) -> Want:

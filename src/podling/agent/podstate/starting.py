@@ -78,7 +78,7 @@ def _is_held(
 ) -> bool:
     """Whether ``container`` must not be tried now; its waiting reason is set then."""
     now, failure = draft.view.now, draft.view.failures.get(container.name)
-    if failure is not None:
+    if failure is not None and not _is_stale(draft, container, failure):
         _show_failure(draft, container, failure)
         if failure.retry_at > now:
             draft.wait_until(failure.retry_at)
@@ -98,6 +98,13 @@ def _is_held(
     else:
         _show_crash_loop(draft, container, previous)
     return True
+
+
+def _is_stale(draft: Draft, container: core_v1.Container, failure: Failure) -> bool:
+    """Whether an image failed that the container no longer wants."""
+    volumes = (draft.view.pod.spec.volumes if draft.view.pod.spec else None) or []
+    wanted = {container.image, *(one.image.reference for one in volumes if one.image is not None)}
+    return bool(failure.image) and failure.image not in wanted
 
 
 def _show_failure(draft: Draft, container: core_v1.Container, failure: Failure) -> None:

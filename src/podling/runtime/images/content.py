@@ -35,6 +35,7 @@ from podling.runtime.interface import ImageFault, NotFound
 
 from . import unpack
 from .records import ImageConfig, ImageRecord, Index
+from .unpack import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +121,12 @@ class Content:
         except unpack.LayerFault as error:
             raise ImageFault(str(error)) from error
 
-    def _room(self) -> unpack.Room:
+    def _room(self) -> Room:
         """What is free, less a hundredth of the disk that others may need."""
         found = os.statvfs(self.root)
         free = found.f_bavail - found.f_blocks // 100
         inodes = found.f_favail - found.f_files // 100 if found.f_files else sys.maxsize
-        return unpack.Room(max(0, free * found.f_frsize), max(0, inodes))
+        return Room(max(0, free * found.f_frsize), max(0, inodes))
 
     def add(
         self,

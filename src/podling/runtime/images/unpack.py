@@ -23,7 +23,7 @@ import tarfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from podling.runtime import linux
 
@@ -144,14 +144,13 @@ class _Unpacker:
             raise LayerFault(f"cannot unpack {member.name}: entry type {member.type!r} is not known")
 
     def _write_file(self, member: tarfile.TarInfo, parent: int, name: str) -> None:
-        source = self._tar.fileobj
-        assert source is not None
+        source = cast(IO[bytes], self._tar.fileobj)
         source.seek(member.offset_data)
         fd = os.open(
             name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent
         )
         with os.fdopen(fd, "wb") as file:
-            for offset, size in member.sparse or [(0, member.size)]:
+            for offset, size in cast(list[tuple[int, int]], member.sparse) or [(0, member.size)]:
                 self._claim(size)
                 file.seek(offset)
                 _copy(source, file, size)
