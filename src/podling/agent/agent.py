@@ -277,7 +277,7 @@ class Agent(Service):
         tokens = Tokens(self._client, clock=clock)
         services = self._informers.get(core_v1.Service)
         self._node = self._node_object(found, facts, info)
-        claims = Claims(self._client, node=config.node_name, node_labels=self._labels)
+        claims = Claims(self._client, node=config.node_name, node_labels=self._labels, pods=paths.pods)
         kit = Kit(
             config=config,
             paths=paths,

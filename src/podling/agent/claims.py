@@ -1,13 +1,14 @@
 """From a Pod's volume to the PersistentVolume behind it: asked of the API server when the volume is set up.
 
 The scheduler has seen to it that claims are bound and volumes reach the node; a Pod that was given its node by somebody else is held to
-the same here, in the kubelet's words.  A claim for one Pod at a time is given to one.  (Source: kubelet
-`pkg/kubelet/volumemanager/populator`; KEP-2485.)
+the same here, in the kubelet's words.  A claim for one Pod at a time is given to one: who has it is noted in that Pod's folder, which
+outlives an agent and goes when the Pod's volumes are taken down.  (Source: kubelet `pkg/kubelet/volumemanager/populator`; KEP-2485.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from podling.api.errors import ApiError
 from podling.api.storage import claims, matching
@@ -17,16 +18,21 @@ from podling.client.errors import ClientError
 
 from .errors import VolumeFault
 
+ALONE = "claims"
+"""In a Pod's folder: the claims that no other Pod may use meanwhile."""
+
 
 class Claims:
-    """``node_labels`` are the node's as last seen."""
+    """``node_labels`` are the node's as last seen, ``pods`` is where the Pods' folders are."""
 
-    def __init__(self, client: Client, *, node: str, node_labels: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self, client: Client, *, node: str, node_labels: Callable[[], Mapping[str, str]], pods: Path
+    ) -> None:
         self._claims = client.resource(core_v1.PersistentVolumeClaim)
         self._volumes = client.resource(core_v1.PersistentVolume)
         self._node = node
         self._node_labels = node_labels
-        self._alone: dict[str, str] = {}
+        self._pods = pods
 
     async def volume_of(self, pod: core_v1.Pod, use: claims.Use) -> core_v1.PersistentVolume:
         """The volume that the Pod's claim is bound to, and that may be used here and now.  Raises ``VolumeFault``."""
@@ -41,11 +47,6 @@ class Claims:
             raise VolumeFault("no matching NodeSelectorTerms")
         self._take(pod, claim)
         return volume
-
-    def release(self, uid: str) -> None:
-        """The Pod uses no claim any more."""
-        for claim in [claim for claim, user in self._alone.items() if user == uid]:
-            del self._alone[claim]
 
     async def _claim(
         self, pod: core_v1.Pod, use: claims.Use, namespace: str
@@ -98,8 +99,10 @@ class Claims:
     def _take(self, pod: core_v1.Pod, claim: core_v1.PersistentVolumeClaim) -> None:
         if claims.ONCE_POD not in claims.modes(claim):
             return
-        user = self._alone.setdefault(claim.metadata.uid or "", pod.metadata.uid or "")
-        if user != pod.metadata.uid:
+        mine = self._pods / (pod.metadata.uid or "") / ALONE / (claim.metadata.uid or "")
+        if any(note != mine for note in self._pods.glob(f"*/{ALONE}/{mine.name}")):
             raise VolumeFault(
                 "volume uses the ReadWriteOncePod access mode and is already in use by another pod"
             )
+        mine.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        mine.touch()

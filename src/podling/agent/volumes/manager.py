@@ -113,7 +113,6 @@ class VolumeManager:
         """Take everything down and remove the Pod's folder.  Safe to repeat, also for Pods that are not known."""
         self._references.release(uid)
         self._tokens.release(uid)
-        self._claims.release(uid)
         self._mounted.pop(uid, None)
         await asyncio.to_thread(self._remove, uid)
 
