@@ -45,6 +45,7 @@ from .imagepull.records import PullRecords
 from .kit import Kit, NodeFacts
 from .localpath import LocalPath
 from .logs.rotate import LogRotation, RunningLog
+from .node import events as nodeevents
 from .node.registration import NodeObject
 from .observed import Observed
 from .paths import Paths
@@ -183,6 +184,7 @@ class Agent(Service):
         mine = self._informers.get(core_v1.Pod, field_selector=f"spec.nodeName={self.config.node_name}")
         itself = self._informers.get(core_v1.Node, field_selector=f"metadata.name={self.config.node_name}")
         itself.add_handler(Handler(on_update=lambda _, seen: node.learn(seen)))
+        itself.add_handler(nodeevents.handler(kit))
         await self._informers.start()
         await self._informers.wait_synced()
         self._pods = Pods(
