@@ -400,6 +400,37 @@ async def test_post_start_hook_comes_before_running(tmp_path: Path):
 
 
 @virtual
+async def test_post_start_hook_that_fails_ends_the_container_and_says_why(tmp_path: Path):
+    hook = {"tcpSocket": {"port": 1}}
+    main = {"name": "main", "image": "busybox:1", "lifecycle": {"postStart": hook}}
+    async with AgentWorld(tmp_path) as world:
+        await world.create("web", main, annotations={f"{SIMULATED}/term-seconds": "3"})
+        pod = await world.until("web", waits_for("PostStartHookError"))
+        assert "tcpSocket is not supported" in container(pod).state.waiting.message
+        assert container(pod).last_state.terminated.exit_code == 143, "it had its grace"
+        assert not is_ready(pod)
+        told = [(reason, message) for _, reason, message in await world.events("web")]
+        assert ("Killing", "FailedPostStartHook") in told
+        assert any(reason == "FailedPostStartHook" for reason, _ in told)
+        await world.until("web", waits_for("CrashLoopBackOff"))
+
+
+@virtual
+async def test_pre_stop_hook_that_fails_is_told_and_stops_nothing(tmp_path: Path):
+    hook = {"exec": {"command": ["false"]}}
+    main = {"name": "main", "image": "busybox:1", "lifecycle": {"preStop": hook}}
+    async with AgentWorld(tmp_path) as world:
+        world.machine.inject("exec_sync", RuntimeFault("no such file"))
+        await world.create("web", main)
+        await world.until_ready("web")
+        await world.pods.delete("web", namespace="default", grace_period_seconds=10)
+        await world.until_gone("web")
+        told = [(reason, message) for _, reason, message in await world.events("web")]
+        assert ("FailedPreStopHook", "PreStopHook failed: no such file") in told
+        assert await world.now() < 1
+
+
+@virtual
 async def test_pre_stop_hook_runs_within_the_grace(tmp_path: Path):
     main = {"name": "main", "image": "busybox:1", "lifecycle": {"preStop": {"sleep": {"seconds": 3}}}}
     async with AgentWorld(tmp_path) as world:

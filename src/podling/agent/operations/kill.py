@@ -10,6 +10,8 @@ from podling.agent.podmemory import Memory
 from podling.agent.podstate import KillContainer, RemoveContainer
 from podling.runtime.interface import NotFound
 
+from . import addresses
+
 AFTER_HOOK_SECONDS = 2.0
 """What a container has at least to end by itself when its preStop hook has used up the grace period."""
 
@@ -45,17 +47,19 @@ async def _pre_stop(kit: Kit, memory: Memory, action: KillContainer, limit: floa
     hook = container.lifecycle.pre_stop if container is not None and container.lifecycle else None
     if container is None or hook is None:
         return False
-    sandboxes = kit.observed.sandboxes(memory.uid)
-    address = next(iter(sandboxes[0].ips), "") if sandboxes else ""
+    address = next(iter(addresses.of_pod(kit, memory)), "")
     try:
         async with asyncio.timeout(limit):
-            await kit.hooks.run(hook, container, action.container_id, address)
+            warning = await kit.hooks.run(hook, container, action.container_id, address)
     except HookFailed as error:
         message = f"PreStopHook failed: {error}"
         kit.tell(memory.pod, "Warning", "FailedPreStopHook", message, container=action.name)
     except TimeoutError:
         message = "PreStopHook did not complete within the grace period"
         kit.tell(memory.pod, "Warning", "FailedPreStopHook", message, container=action.name)
+    else:
+        if warning:
+            kit.tell(memory.pod, "Warning", "LifecycleHTTPFallback", warning, container=action.name)
     return True
 
 

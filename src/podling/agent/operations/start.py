@@ -10,7 +10,8 @@ from podling.agent.kit import Kit
 from podling.agent.podmemory import CONFIG_SECONDS, Memory
 from podling.agent.podspec import container as container_spec
 from podling.agent.podspec import environment, names, resources, security, servicelinks
-from podling.agent.podstate import Failure, StartContainer
+from podling.agent.podspec import sandbox as sandbox_spec
+from podling.agent.podstate import Failure, KillContainer, StartContainer
 from podling.agent.references import Unknown
 from podling.api import pod as pods
 from podling.api.types import core_v1
@@ -20,11 +21,11 @@ from podling.runtime.interface import (
     Image,
     NotFound,
     RuntimeFault,
-    SandboxState,
     StartFault,
 )
 
-from . import resize
+from . import addresses, resize
+from .kill import kill
 
 
 async def start(kit: Kit, memory: Memory, action: StartContainer) -> None:
@@ -86,20 +87,21 @@ async def _post_start(kit: Kit, memory: Memory, container: core_v1.Container, co
     hook = container.lifecycle.post_start if container.lifecycle else None
     if hook is None:
         return
-    address = next(iter(_addresses(kit, memory)), "")
+    address = next(iter(addresses.of_pod(kit, memory)), "")
     try:
-        await kit.hooks.run(hook, container, container_id, address)
+        warning = await kit.hooks.run(hook, container, container_id, address)
     except HookFailed as error:
-        kit.tell(
-            memory.pod,
-            "Warning",
-            "FailedPostStartHook",
-            f"PostStartHook failed: {error}",
-            container=container.name,
-        )
-        kit.tell(memory.pod, "Normal", "Killing", "FailedPostStartHook", container=container.name)
-        spec = memory.pod.spec or core_v1.PodSpec()
-        await kit.runtime.stop_container(container_id, grace=spec.termination_grace_period_seconds or 0)
+        now, message = kit.clock.now(), f"PostStartHook failed: {error}"
+        memory.failures[container.name] = Failure("PostStartHookError", str(error), at=now, retry_at=now)
+        kit.tell(memory.pod, "Warning", "FailedPostStartHook", message, container=container.name)
+        known = kit.observed.container(container_id)
+        if known is not None and known.state is ContainerState.RUNNING:
+            grace = sandbox_spec.grace(memory.pod.spec or core_v1.PodSpec())
+            order = KillContainer(container_id, container.name, now + grace, "FailedPostStartHook")
+            await kill(kit, memory, order)
+    else:
+        if warning:
+            kit.tell(memory.pod, "Warning", "LifecycleHTTPFallback", warning, container=container.name)
 
 
 async def _config(
@@ -121,7 +123,7 @@ async def _config(
     hosts = mounts.hosts_file(
         pod,
         container,
-        pod_ips=_addresses(kit, memory),
+        pod_ips=addresses.of_pod(kit, memory),
         cluster_domain=config.cluster_domain,
         paths=kit.paths,
     )
@@ -169,7 +171,7 @@ async def _environment(kit: Kit, memory: Memory, container: core_v1.Container) -
         pod,
         container,
         environment.Sources(
-            facts=kit.node.of_pod(_addresses(kit, memory)),
+            facts=kit.node.of_pod(addresses.of_pod(kit, memory)),
             links=servicelinks.variables(kit.services(), namespace, links=links),
             config_map=maps.get,
             secret=secrets.get,
@@ -185,13 +187,6 @@ async def _environment(kit: Kit, memory: Memory, container: core_v1.Container) -
         "" if pod.spec and pod.spec.host_network else names.host_name(pod, kit.config.cluster_domain)[0]
     )
     return {"HOSTNAME": host_name, **made.variables} if host_name else made.variables
-
-
-def _addresses(kit: Kit, memory: Memory) -> tuple[str, ...]:
-    if memory.pod.spec and memory.pod.spec.host_network:
-        return kit.node.host_ips
-    found = kit.observed.sandboxes(memory.uid)
-    return found[0].ips if found and found[0].state is SandboxState.READY else ()
 
 
 def _failed(

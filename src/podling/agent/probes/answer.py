@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from podling.api.types import core_v1
@@ -15,10 +15,14 @@ USER_AGENT = f"kube-probe/{VERSION}"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``failure`` is empty for a good answer; ``warning`` goes into an Event though the answer counts as good."""
+    """``failure`` is empty for a good answer; ``warning`` goes into an Event though the answer counts as good.
+
+    ``status`` is HTTP's, of an answer that came, good or not.
+    """
 
     failure: str = ""
     warning: str = ""
+    status: int = field(default=0, compare=False)
 
 
 class Prober(Protocol):

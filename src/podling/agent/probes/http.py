@@ -158,11 +158,11 @@ class HttpProber:
 
 def _judge(status: int, body: bytes) -> Answer:
     if 200 <= status < 300:
-        return Answer()
+        return Answer(status=status)
     if 300 <= status < 400:
         said = body.decode(errors="replace")
-        return Answer(warning=f"Probe terminated redirects, Response body: {said}")
-    return Answer(failure=f"HTTP probe failed with statuscode: {status}")
+        return Answer(warning=f"Probe terminated redirects, Response body: {said}", status=status)
+    return Answer(failure=f"HTTP probe failed with statuscode: {status}", status=status)
 
 
 def _why(error: Exception, url: str) -> str:
