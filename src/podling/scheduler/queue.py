@@ -8,7 +8,8 @@
     gated: has scheduling gates; enters when the last gate goes
 
 Synchronous and clock-free: ``now`` is given in seconds of any monotonic clock.  Back-off is 1 s doubling to 10 s by
-attempt; a Pod that nothing woke is tried again after five minutes (upstream: scheduling_queue.go).  A Pod that an
+attempt; a Pod that nothing woke is tried again after five minutes (upstream: scheduling_queue.go).  Who came a moment before the
+claim that was made for it is tried again at once when that is there.  A Pod that an
 event concerned *while* it was in a cycle does not miss it: such events are remembered until the cycle ends.
 """
 
@@ -176,7 +177,8 @@ class SchedulingQueue:
             not entry.plugins or self._interested(entry.plugins, cause)
         ):
             self._parked.pop(entry.uid, None)
-            if entry.backoff_until > now:
+            came_early = entry.attempts == 1 and cause is Cause.CLAIM_CHANGED
+            if entry.backoff_until > now and not came_early:
                 entry.place = Place.BACKOFF
                 self._set_timer(entry)
             else:

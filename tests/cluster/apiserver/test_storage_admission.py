@@ -59,6 +59,37 @@ async def test_claims_and_volumes_are_protected_from_their_first_second(api):
     assert gone.json["metadata"]["deletionTimestamp"]
 
 
+async def test_the_status_of_claims_and_volumes_is_written_by_itself(api):
+    """Row: PV and PVC status subresources: read phase, patch and update reason, message and conditions."""
+    spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/x"}}
+    await api.make(VOLUMES, {"metadata": {"name": "v"}, "spec": spec})
+    url = f"{VOLUMES}/v/status"
+    assert (await api.get(url)).json["status"]["phase"] == "Pending"
+    told = {"message": "patched", "reason": "row"}
+    patched = await api.patch(
+        url, {"status": told, "spec": {"capacity": {"storage": "9Gi"}}}, content_type=MERGE
+    )
+    assert patched.json["status"] == told | {
+        "phase": "Pending",
+        "lastPhaseTransitionTime": "2023-11-14T22:13:20Z",
+    }
+    assert patched.json["spec"]["capacity"] == {"storage": "1Gi"}
+    body = patched.json
+    body["status"] |= {"message": "updated"}
+    assert (await api.put(url, body)).json["status"]["message"] == "updated"
+    await api.make(CLAIMS, claim())
+    condition = {"type": "Resizing", "status": "True", "reason": "row", "message": "patched"}
+    patched = await api.patch(
+        f"{CLAIMS}/c/status", {"status": {"conditions": [condition]}}, content_type=MERGE
+    )
+    assert patched.json["status"] == {"phase": "Pending", "conditions": [condition]}
+    body = patched.json
+    body["status"]["conditions"][0]["message"] = "updated"
+    updated = (await api.put(f"{CLAIMS}/c/status", body)).json
+    assert updated["status"]["conditions"][0]["message"] == "updated"
+    assert (await api.get(f"{CLAIMS}/c/status")).json == updated
+
+
 async def test_a_data_source_is_told_in_both_fields(api):
     source = {"kind": "PersistentVolumeClaim", "name": "origin"}
     made = await api.make(CLAIMS, claim("a", dataSource=source))

@@ -156,3 +156,21 @@ async def test_what_was_bound_half_way_is_completed_by_the_next_controller(tmp_p
         await world.until(lambda: phases(world) == ("Bound", "Bound"), seconds=1)
         assert world.one(CLAIM, "c").status.access_modes == ["ReadWriteOnce", "ReadOnlyMany"]
         assert isinstance(world.one(CLAIM, "c"), core_v1.PersistentVolumeClaim)
+
+
+@virtual
+async def test_who_is_to_enlarge_a_volume_is_said_once_for_each_wish(tmp_path):
+    async with ControllersWorld(tmp_path, with_agent=False) as world:
+        await seen(world, CLAIM, VOLUME)
+        await world.create(CLASS, "grows", namespace="", provisioner="p.io/disk", allowVolumeExpansion=True)
+        await provide(world, "v", storageClassName="grows")
+        await world.create(CLAIM, "c", spec=ASKED | {"storageClassName": "grows"})
+        await world.until(lambda: phases(world) == ("Bound", "Bound"), seconds=1)
+        await world.patch(CLAIM, "c", {"spec": {"resources": {"requests": {"storage": "2Gi"}}}})
+        await world.patch(CLAIM, "c", {"metadata": {"labels": {"a": "b"}}})
+        await world.idle()
+        told = [message for _, reason, message in await world.events("c") if reason == "ExternalExpanding"]
+        assert told == [
+            "Ignoring the PVC: didn't find a plugin capable of expanding the volume; waiting for an external controller "
+            "to process this PVC."
+        ]

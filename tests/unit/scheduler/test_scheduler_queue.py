@@ -66,6 +66,17 @@ def test_backoff_doubles_from_one_second_to_ten() -> None:
     assert waits == [1, 2, 4, 8, 10, 10]
 
 
+def test_who_came_a_moment_before_its_claim_is_tried_again_at_once_but_only_once() -> None:
+    waiting = SchedulingQueue(lambda plugins, cause: True)
+    waiting.add(pod("a"), now=0)
+    rejected(waiting, "P", now=0)
+    waiting.wake(Cause.CLAIM_CHANGED, now=0.01)
+    rejected(waiting, "P", now=0.01)
+    waiting.wake(Cause.CLAIM_CHANGED, now=0.02)
+    assert waiting.pop(now=0.02) is None
+    assert waiting.next_deadline() == 2.01
+
+
 def test_an_event_during_the_cycle_is_not_missed() -> None:
     waiting = queue()
     waiting.add(pod("a"), now=0)

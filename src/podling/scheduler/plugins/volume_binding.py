@@ -46,6 +46,8 @@ def refusal(query: Query, snapshot: Snapshot) -> str:
 
 
 def rejections(query: Query, snapshot: Snapshot) -> Iterable[Rejection]:
+    if not query.demand.claims:
+        return
     needs = snapshot.storage.needs(query.pod)
     volumes = [snapshot.storage.volume_of(claim) for claim in needs.bound]
     reached = np.ones(snapshot.rows, dtype=np.bool_)

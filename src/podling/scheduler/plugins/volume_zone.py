@@ -25,6 +25,8 @@ SEPARATOR = "__"
 
 
 def rejections(query: Query, snapshot: Snapshot) -> Iterable[Rejection]:
+    if not query.demand.claims:
+        return
     away = np.zeros(snapshot.rows, dtype=np.bool_)
     for claim in snapshot.storage.needs(query.pod).bound:
         volume = snapshot.storage.volume_of(claim)
