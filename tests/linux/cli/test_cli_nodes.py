@@ -174,6 +174,47 @@ def wait_until(holds):
         time.sleep(0.05)
 
 
+CLAIMED = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+---
+"""
+CLAIMING = """
+apiVersion: v1
+kind: Pod
+metadata: {name: NAME}
+spec:
+  restartPolicy: Never
+  nodeSelector: {SELECTOR}
+  containers: [{name: c, image: busybox, command: [sh, -c, SCRIPT], volumeMounts: [{name: data, mountPath: /data}]}]
+  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
+---
+"""
+
+
+def test_a_volume_lies_on_the_node_of_its_first_pod_and_draws_the_next_one_there(standing, lasting):
+    def run(name, script, selector=""):
+        filled = (
+            CLAIMING.replace("NAME", name).replace("SELECTOR", selector).replace("SCRIPT", json.dumps(script))
+        )
+        standing.kubectl("apply", "-f", "-", input=CLAIMED + filled)
+        standing.kubectl(
+            "wait", "pod", name, "--for=jsonpath={.status.phase}=Succeeded", f"--timeout={LIMIT}s"
+        )
+
+    third = f"{standing.name}-3"
+    run("writes", "echo precious > /data/file", f"kubernetes.io/hostname: {third}")
+    (folder,) = (standing.layout.node(third) / "local-path").iterdir()
+    assert (folder / "file").read_text() == "precious\n"
+    run("reads", "cat /data/file")
+    assert standing.kubectl("get", "pod", "reads", "-o", "jsonpath={.spec.nodeName}") == third
+    assert standing.kubectl("logs", "reads") == "precious\n"
+    standing.kubectl("delete", "pod,pvc", "writes", "reads", "data", "--ignore-not-found", "--wait")
+    wait_until(lambda: not folder.exists())
+
+
 def test_a_node_without_power_is_gone_and_comes_back_with_what_belongs_to_it(standing, lasting):
     second = f"{standing.name}-2"
     pod = lasting[second]
