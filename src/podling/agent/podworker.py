@@ -229,10 +229,9 @@ class PodWorker:
     def _is_down(self) -> bool:
         """Whether nothing of the Pod runs, or is about to."""
         uid, kit = self.memory.uid, self._kit
-        alive = (ContainerState.RUNNING, ContainerState.CREATED)
         return (
             not self._busy
-            and all(container.state not in alive for container in kit.observed.containers(uid))
+            and all(c.state is not ContainerState.RUNNING for c in kit.observed.containers(uid))
             and all(sandbox.state is not SandboxState.READY for sandbox in kit.observed.sandboxes(uid))
         )
 

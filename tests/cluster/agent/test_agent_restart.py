@@ -7,6 +7,7 @@ from pathlib import Path
 from agent_world import EPOCH, AgentWorld, container, is_ready, phase
 
 from podling.runtime.interface import ContainerState
+from podling.testing.mortality import Fate
 from podling.testing.virtualtime import virtual
 
 SIMULATED = "simulated.podling.dev"
@@ -69,6 +70,23 @@ async def test_pod_deleted_meanwhile_is_taken_down(tmp_path: Path):
         await world.pods.delete("web", namespace="default", grace_period_seconds=5)
         await world.start_agent()
         await world.until_gone("web")
+        assert not world.machine.sandboxes
+
+
+@virtual
+async def test_pod_whose_container_was_made_but_never_started_is_taken_down(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        fate = Fate(3, unheard=False)
+        await world.agent.stop()
+        await world.start_agent(fate)
+        await world.create("web")
+        await fate.died.wait()
+        assert fate.last == "start_container"
+        fate.bury()
+        await world.agent.stop()
+        await world.pods.delete("web", namespace="default", grace_period_seconds=5)
+        await world.start_agent()
+        await world.until_gone("web", seconds=30)
         assert not world.machine.sandboxes
 
 

@@ -39,6 +39,7 @@ UPSTREAM = {
     "InvalidDiskCapacity",
     "InvalidEnvironmentVariableNames",
     "Killing",
+    "LifecycleHTTPFallback",
     "MissingClusterDNS",
     "NodeHasDiskPressure",
     "NodeHasInsufficientMemory",

@@ -96,7 +96,7 @@ def _any_alive(view: View) -> bool:
 
 def _old_ones_ended(draft: Draft) -> bool:
     view = draft.view
-    alive = [c for c in view.containers if not restarts.is_dead(c)]
+    alive = [c for c in view.containers if restarts.is_alive(c)]
     if view.sandboxes:
         message = "Pod sandbox changed, it will be killed and re-created."
         draft.notes.append(Note(f"sandbox/{view.sandboxes[0].id}", "Normal", "SandboxChanged", message))

@@ -33,7 +33,7 @@ def wind_down(draft: Draft, *, told: bool) -> None:
 def containers_ended(view: View) -> bool:
     """Whether nothing of the Pod runs, or is about to."""
     starting = any(key == "sandbox" or key.startswith("start/") for key in view.busy)
-    return not starting and all(restarts.is_dead(container) for container in view.containers)
+    return not starting and not any(restarts.is_alive(container) for container in view.containers)
 
 
 def is_ended(view: View) -> bool:
@@ -58,7 +58,7 @@ def is_gone(view: View) -> bool:
 
 def _whose_turn(view: View) -> list[Container]:
     """The containers to end now: everything but sidecars at first, then the sidecars one by one from the last."""
-    alive = [container for container in view.containers if not restarts.is_dead(container)]
+    alive = [container for container in view.containers if restarts.is_alive(container)]
     sidecars = [container.name for container in view.inits if is_sidecar(container)]
     others = [container for container in alive if container.name not in sidecars]
     if others or not alive:

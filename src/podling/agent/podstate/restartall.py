@@ -38,7 +38,7 @@ def is_clearing(view: View) -> bool:
 def clear(draft: Draft) -> None:
     """Order what is next on the way to a Pod without containers."""
     records = _records(draft.view)
-    running = [record for record in records if record.state is ContainerState.RUNNING]
+    running = [record for record in records if restarts.is_alive(record)]
     for record in running:
         kill(draft, record, f"Stopping container {record.name}", grace=0)
     ended = [record for record in records if record not in running]

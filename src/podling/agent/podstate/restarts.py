@@ -31,6 +31,11 @@ def is_dead(container: Container) -> bool:
     return container.state in DEAD
 
 
+def is_alive(container: Container) -> bool:
+    """Whether there is a process to end; what was made and never started has none and goes with its sandbox."""
+    return container.state is ContainerState.RUNNING
+
+
 def exit_code(container: Container) -> int:
     return LOST_EXIT_CODE if container.state is ContainerState.UNKNOWN else container.exit_code
 
