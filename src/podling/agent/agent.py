@@ -284,7 +284,11 @@ class Agent(Service):
             config=config,
             paths=paths,
             node=facts,
-            permits=Permits(unsafe_sysctls=config.allowed_unsafe_sysctls, apparmor=found.apparmor),
+            permits=Permits(
+                unsafe_sysctls=config.allowed_unsafe_sysctls,
+                apparmor=found.apparmor,
+                strict_groups=info.strict_groups,
+            ),
             client=self._client,
             runtime=self.runtime,
             info=info,

@@ -1,4 +1,4 @@
-"""Whether the node permits and has what a Pod's security context asks of its kernel: sysctls and AppArmor profiles (pure).
+"""Whether the node permits and has what a Pod's security context asks of its kernel: sysctls, AppArmor profiles, groups (pure).
 
 A sysctl is safe if the Pod has it to itself and it disturbs nobody; others are permitted one by one, or by a pattern
 that ends in ``*``, but only of the kinds that a Pod can have to itself at all.
@@ -48,10 +48,16 @@ class BadSysctl(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permits:
-    """``unsafe_sysctls``: names and patterns permitted besides the safe ones; ``apparmor``: the kernel enforces its profiles."""
+    """What the node has and allows.
+
+    unsafe_sysctls  names and patterns permitted besides the safe ones.
+    apparmor        the kernel enforces its profiles.
+    strict_groups   the runtime can leave out the groups that an image gives its user.
+    """
 
     unsafe_sysctls: tuple[str, ...] = ()
     apparmor: bool = False
+    strict_groups: bool = True
 
 
 def check(unsafe_sysctls: Iterable[str]) -> None:
@@ -75,6 +81,9 @@ def verdict(pod: core_v1.Pod, has: Permits) -> Verdict | None:
     if not has.apparmor and _wants_apparmor(spec, context):
         why = "AppArmor is not enabled on the host"
         return Verdict(reason="AppArmor", message=f"Cannot enforce AppArmor: {why}", refused=True)
+    if not has.strict_groups and context.supplemental_groups_policy == "Strict":
+        why = "SupplementalGroupsPolicy=Strict is not supported in this node"
+        return Verdict(reason="SupplementalGroupsPolicyNotSupported", message=why, refused=True)
     return None
 
 

@@ -123,6 +123,12 @@ RIGHTS = [
         "head -c 1 /proc/kcore | wc -c; echo 1 > /proc/sys/kernel/core_uses_pid || echo refused",
         *("0", "refused"),
     ),
+    row(
+        "labels of SELinux mean nothing where the kernel has none",
+        "echo runs",
+        "runs",
+        seLinuxOptions={"level": "s0:c123,c456"},
+    ),
     row("default profile refuses new user namespaces", "unshare -U true || echo refused", "refused"),
     row(
         "profile of the node refuses what it says",
@@ -314,6 +320,12 @@ def test_refused(case: Stuck, found: Found):
     reason, message = _waiting(pod)
     assert reason == case.reason
     assert message.startswith(case.message.format(pod=who, seccomp=found.seccomp))
+
+
+def test_status_says_who_runs(found: Found):
+    pod = found.outcomes["groups of the image are added"].pod
+    user = pod.status.container_statuses[0].user.linux
+    assert (user.uid, user.gid, user.supplemental_groups) == (1500, 1600, [1600, 1700, 2000, 3000])
 
 
 def test_forbidden_sysctl_is_told(found: Found):

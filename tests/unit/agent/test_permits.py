@@ -65,6 +65,20 @@ class TestSysctls:
         )
 
 
+class TestGroups:
+    """KEP-3619."""
+
+    def test_strict_groups_need_a_runtime_that_leaves_the_images_out(self):
+        strict = asking(securityContext={"supplementalGroupsPolicy": "Strict"})
+        found = permits.verdict(strict, Permits(strict_groups=False))
+        assert found is not None
+        assert found.reason == "SupplementalGroupsPolicyNotSupported"
+        assert found.message == "SupplementalGroupsPolicy=Strict is not supported in this node"
+        assert permits.verdict(strict, Permits(strict_groups=True)) is None
+        merged = asking(securityContext={"supplementalGroupsPolicy": "Merge"})
+        assert permits.verdict(merged, Permits(strict_groups=False)) is None
+
+
 class TestAppArmor:
     """kubelet `pkg/security/apparmor`."""
 

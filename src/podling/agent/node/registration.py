@@ -176,6 +176,7 @@ class NodeObject:
             images=status.images(await self._images.list()),
             node_info=status.node_info(self._machine, config, self._info),
             runtime_handlers=status.runtime_handlers(self._info),
+            features=core_v1.NodeFeatures(supplemental_groups_policy=self._info.strict_groups),
         )
         found: dict[str, Any] = msgspec.to_builtins(told)
         return found

@@ -84,6 +84,12 @@ def _of_record(
     if not _hook_pending(view, container):
         status.state = _state(view, newest, default=status.state)
     status.last_state = _last_state(view, newest, records[1:])
+    if newest.user is not None:
+        status.user = core_v1.ContainerUser(
+            linux=core_v1.LinuxContainerUser(
+                uid=newest.user.uid, gid=newest.user.gid, supplemental_groups=[*newest.user.groups]
+            )
+        )
     if container.resources is not None:
         status.allocated_resources = container.resources.requests
         status.resources = _resources(view, container.resources, newest)

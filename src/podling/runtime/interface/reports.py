@@ -41,11 +41,21 @@ class Sandbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerUser:
+    """Who a container's first process is, in numbers; ``groups`` holds ``gid``, too."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """A container as the runtime sees it.  ``reason`` is Completed, Error, OOMKilled or ContainerCannotRun once exited.
 
     ``image`` is the name asked for where known, ``image_id`` the content's digest; times are nanoseconds, 0 = not yet.
     ``resources`` are the limits in force, as the kernel has them; None where the runtime enforces none.
+    ``user`` is None where the runtime does not tell.
     """
 
     id: str
@@ -67,6 +77,7 @@ class Container:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     resources: Resources | None = None
+    user: ContainerUser | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +135,7 @@ class RuntimeInfo:
 
     ``isolation`` names the way that containers are kept apart, for a runtime that has several.
     ``recursive_readonly``: what is mounted inside a volume can be made read-only with it.
-    ``user_namespaces``: a Pod may have users of its own.
+    ``user_namespaces``: a Pod may have users of its own.  ``strict_groups``: the image's groups can be left out.
     """
 
     name: str
@@ -134,3 +145,4 @@ class RuntimeInfo:
     isolation: str = ""
     recursive_readonly: bool = False
     user_namespaces: bool = False
+    strict_groups: bool = False

@@ -97,4 +97,5 @@ class Cell:
             labels=record.config.labels,
             annotations=record.config.annotations,
             resources=self.resources,
+            user=record.user,
         )

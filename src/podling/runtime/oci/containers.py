@@ -24,6 +24,7 @@ from podling.runtime.interface import (
     ContainerConfig,
     ContainerEvent,
     ContainerState,
+    ContainerUser,
     CreateFault,
     ImageFault,
     NamespaceMode,
@@ -81,7 +82,9 @@ class Containers:
         record = _record(container_id, box, config, image)
         target = self._target(box, config)
         try:
-            await self.context.workers.run(_prepare, self.context, box, record, image, folder, target)
+            record = await self.context.workers.run(
+                _prepare, self.context, box, record, image, folder, target
+            )
         except BaseException as error:
             await self.context.workers.run(_discard, self.context, record, folder)
             if isinstance(error, (OSError, CgroupFault)):
@@ -324,13 +327,16 @@ def _record(container_id: str, box: Box, config: ContainerConfig, image: Rootfs)
 
 def _prepare(
     context: Context, box: Box, record: ContainerRecord, image: Rootfs, folder: Path, target: int
-) -> None:
+) -> ContainerRecord:
+    """The record as it was written down, with who the container's process will be."""
     folder.mkdir(mode=0o711)
     context.images.content.hold(image.image_id, record.id, folder)
-    plan.write(context, box, record.id, record.config, image, folder, pid_target=target)
+    who = plan.write(context, box, record.id, record.config, image, folder, pid_target=target)
+    record = replace(record, user=ContainerUser(uid=who.uid, gid=who.gid, groups=who.groups))
     if record.log_path:
         Path(record.log_path).parent.mkdir(parents=True, exist_ok=True)
     records.save(folder / "container.json", record)
+    return record
 
 
 def _discard(context: Context, record: ContainerRecord, folder: Path) -> None:

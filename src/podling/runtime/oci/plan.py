@@ -25,10 +25,12 @@ from podling.runtime.interface import (
     NamespaceMode,
 )
 
-from . import capabilities, rootfs, sandboxes, seccomp, spec, usernamespaces, users
+from . import capabilities, lsm, rootfs, sandboxes, seccomp, spec, usernamespaces, users
 from .context import Context
+from .lsm import SecurityModules
 from .sandboxes import Box
 from .spec import BindMount, DeviceNode, Plan
+from .users import Identity
 
 _HIDDEN_DEVICES = (
     "/dev/console",
@@ -51,7 +53,7 @@ def write(
     folder: Path,
     *,
     pid_target: int,
-) -> None:
+) -> Identity:
     """Mount the root file system in ``folder`` and write ``config.json`` beside it.  Raises ``CreateFault``.
 
     ``pid_target``  the process whose PID namespace it joins instead of what the sandbox says; 0 for none.
@@ -70,6 +72,7 @@ def write(
         group=users.read(str(root), "/etc/group"),
     )
     granted = capabilities.effective(security, context.capabilities)
+    modules = SecurityModules.read()
     filter_, annotations = _filter(context, config, granted)
     plan = Plan(
         config=config,
@@ -87,8 +90,11 @@ def write(
         open_files=context.limits.open_files,
         annotations=annotations,
         users=mapped,
+        selinux_label=lsm.label(security.selinux_options, modules),
+        apparmor_profile=lsm.profile(security, modules),
     )
     (folder / "config.json").write_bytes(msgspec.json.encode(spec.build(plan)))
+    return identity
 
 
 def filter_key(context: Context, folder: Path) -> str | None:

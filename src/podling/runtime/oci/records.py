@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from podling.runtime.interface import ContainerConfig, SandboxConfig
+from podling.runtime.interface import ContainerConfig, ContainerUser, SandboxConfig
 
 T = TypeVar("T")
 
@@ -71,6 +71,7 @@ class ContainerRecord:
     log_path: str = ""
     stop_signal: int = 15
     own_pids: bool = True
+    user: ContainerUser | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

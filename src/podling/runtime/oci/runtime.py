@@ -108,6 +108,7 @@ class OciRuntime:
             version=version,
             handlers=("", tools.runtime.name),
             recursive_readonly=linux.can_change_mount_trees(),
+            strict_groups=True,
             user_namespaces=not usernamespaces.fault(config.state_dir),
         )
         await adoption.adopt(context, self._sandboxes, self._containers)

@@ -75,6 +75,8 @@ class Plan:
     open_files: int
     annotations: Mapping[str, str]
     users: Sequence[IdMapping] | None = None
+    selinux_label: str = ""
+    apparmor_profile: str = ""
 
 
 def build(plan: Plan) -> Json:
@@ -131,11 +133,10 @@ def _process(plan: Plan) -> Json:
     }
     if config.resources.oom_score_adj is not None:
         process["oomScoreAdj"] = max(config.resources.oom_score_adj, plan.oom_floor)
-    if config.security.apparmor_profile:
-        process["apparmorProfile"] = config.security.apparmor_profile
-    if config.security.selinux_options:
-        options = config.security.selinux_options
-        process["selinuxLabel"] = ":".join(options.get(key, "") for key in ("user", "role", "type", "level"))
+    if plan.apparmor_profile:
+        process["apparmorProfile"] = plan.apparmor_profile
+    if plan.selinux_label:
+        process["selinuxLabel"] = plan.selinux_label
     return process
 
 
@@ -203,8 +204,6 @@ def _linux(plan: Plan) -> Json:
         linux["maskedPaths"], linux["readonlyPaths"] = list(MASKED_PATHS), list(READ_ONLY_PATHS)
     if plan.seccomp is not None:
         linux["seccomp"] = plan.seccomp
-    if plan.config.security.selinux_options:
-        linux["mountLabel"] = ""
     propagations = {mount.propagation for mount in plan.mounts}
     if MountPropagation.BIDIRECTIONAL in propagations:
         linux["rootfsPropagation"] = "rshared"

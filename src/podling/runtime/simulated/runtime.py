@@ -73,6 +73,7 @@ class SimulatedRuntime:
             not_isolated=NOT_ISOLATED,
             recursive_readonly=True,
             user_namespaces=True,
+            strict_groups=True,
         )
 
     def events(self) -> AsyncIterator[ContainerEvent]:
