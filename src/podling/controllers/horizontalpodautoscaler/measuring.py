@@ -7,7 +7,7 @@ Source: kubernetes pkg/controller/podautoscaler/metrics/client.go; k8s.io/metric
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -69,7 +69,7 @@ class Measuring:
     ) -> Metrics:
         """A custom metric of each Pod."""
         query = _query(labelSelector=str(selector), metricLabelSelector=metric_selector)
-        items = await self._custom(f"namespaces/{namespace}/pods/*/{quote(name)}{query}")
+        items = await self._custom(f"namespaces/{namespace}/pods/*/{name}{query}")
         return {
             item.described_object.get("name", ""): Metric(
                 item.milli(),
@@ -90,15 +90,15 @@ class Measuring:
     ) -> int:
         """A custom metric of one object, whose resource is `resource` (`ingresses.networking.k8s.io`)."""
         query = _query(metricLabelSelector=metric_selector)
-        where = f"namespaces/{namespace}/{resource}/{quote(described.name)}"
+        where = f"namespaces/{namespace}/{resource}/{described.name}"
         if described.kind == "Namespace":
             where = f"namespaces/{namespace}/metrics"
-        items = await self._custom(f"{where}/{quote(name)}{query}")
+        items = await self._custom(f"{where}/{name}{query}")
         return items[0].milli()
 
     async def external(self, name: str, namespace: str, *, metric_selector: str) -> list[int]:
         """All values of an external metric."""
-        path = f"/apis/{EXTERNAL}/v1beta1/namespaces/{namespace}/{quote(name)}"
+        path = f"/apis/{EXTERNAL}/v1beta1/namespaces/{namespace}/{name}"
         api = "external metrics API"
         try:
             items = await self._values(f"{path}{_query(labelSelector=metric_selector)}")
