@@ -50,6 +50,8 @@ def fits(pod: core_v1.Pod, beside: list[core_v1.Pod], allocatable: Mapping[str, 
         for name, amount in pods.requests(other).items():
             used[name] = used.get(name, quantity.ZERO) + amount
     for name, amount in wanted.items():
+        if name not in allocatable and pods.is_extended(name):
+            continue  # the node knows nothing of it: whoever scheduled the Pod may see to it otherwise
         has = quantity.parse(allocatable.get(name, "0"))
         held = used.get(name, quantity.ZERO)
         if not amount.is_zero and held + amount > has:

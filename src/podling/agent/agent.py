@@ -46,6 +46,7 @@ from .kit import Kit, NodeFacts
 from .localpath import LocalPath
 from .logs.rotate import LogRotation, RunningLog
 from .node import events as nodeevents
+from .node import allocatable
 from .node.registration import NodeObject
 from .observed import Observed
 from .paths import Paths
@@ -71,7 +72,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 30.0
-SIMULATED = "simulated"
+SIMULATED, PROCESS = "simulated", "process"
 _RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 
 
@@ -207,11 +208,10 @@ class Agent(Service):
         assert self._node is not None
         node = self._node
         self._pressure.on_change = node.changed
-        group = "" if kit.info.name == SIMULATED else self.host.cgroup
         return Evictions(
             kit,
             self.pods,
-            observer=Observer(kit, group),
+            observer=Observer(kit),
             pressure=self._pressure,
             settings=kit.config.eviction,
             node=lambda: node.node,
@@ -326,10 +326,13 @@ class Agent(Service):
         config = self.config
         return NodeFacts(
             host_ips=(config.address or self.host.address(),),
-            allocatable=machine.capacity(found, config),
+            allocatable=allocatable.of(
+                machine.capacity(found, config), config.reserved, config.eviction.thresholds
+            ),
             memory=found.memory if config.memory is None else config.memory,
             resolv_conf=_resolv_conf(),
             is_machine=self._is_machine(info),
+            group="" if info.name in (SIMULATED, PROCESS) else self.host.cgroup,
         )
 
     def _labels(self) -> Mapping[str, str]:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .imagegc.decision import Policy
-
 from .eviction.settings import EvictionSettings
 from .imagegc.decision import Policy
 
@@ -35,6 +33,8 @@ class AgentConfig:
     allowed_unsafe_sysctls  sysctls, or beginnings of their names with a *, that Pods may set besides the safe ones (kubelet's).
     image_records    folder of who may use which image, shared by nodes that share an image store; None = the node's own.
     parallel_pulls   images that are pulled at once (maxParallelImagePulls; 1 = serializeImagePulls).
+    reserved         what is kept from Pods, as quantities by resource, each part by itself (kube-reserved, system-reserved).
+    pod_pids         processes that a Pod may have; None = no bound (podPidsLimit).
     image_garbage    when images that no Pod needs are removed.
     eviction         when and how Pods are evicted (see ``EvictionSettings``).
     image_garbage    when images that no Pod needs are removed.
@@ -60,6 +60,8 @@ class AgentConfig:
     allowed_unsafe_sysctls: tuple[str, ...] = ()
     image_records: Path | None = None
     parallel_pulls: int = 3
+    reserved: tuple[Mapping[str, str], ...] = ()
+    pod_pids: int | None = None
     image_garbage: Policy = field(default_factory=Policy)
     eviction: EvictionSettings = field(default_factory=EvictionSettings)
     status_seconds: float = 300.0

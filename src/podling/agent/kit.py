@@ -31,7 +31,8 @@ from .volumes.manager import VolumeManager
 class NodeFacts:
     """What Pods can see of their node: addresses, what is allocatable, bytes of memory, the host's resolver file.
 
-    ``is_machine``: it is the whole machine and its only node, so that what the machine uses is what it uses.
+    ``group`` is the control group of its Pods, "" where there is none.  ``is_machine``: it is the whole machine and its
+    only node, so that what the machine uses is what it uses.
     """
 
     host_ips: tuple[str, ...]
@@ -39,6 +40,7 @@ class NodeFacts:
     memory: int
     resolv_conf: str
     is_machine: bool = False
+    group: str = ""
 
     def of_pod(self, pod_ips: Sequence[str] = ()) -> Facts:
         return Facts(pod_ips=pod_ips, host_ips=self.host_ips, allocatable=self.allocatable)

@@ -8,8 +8,12 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from podling.api import quantity
+from podling.api.quantity import Format
 
 from .config import AgentConfig
 
@@ -36,6 +40,8 @@ class Machine:
     system_uuid: str
     boot_id: str
     apparmor: bool = False
+    hugepages: Mapping[str, int] = field(default_factory=dict)
+    """Bytes in huge pages, by the name of the resource."""
 
 
 def read(state_dir: Path) -> Machine:
@@ -53,6 +59,7 @@ def read(state_dir: Path) -> Machine:
         machine_id=machine_id,
         system_uuid=_text(Path("/sys/class/dmi/id/product_uuid")) or machine_id,
         boot_id=_text(Path("/proc/sys/kernel/random/boot_id")),
+        hugepages=_huge_pages(Path("/sys/kernel/mm/hugepages")),
         apparmor=_text(Path("/sys/module/apparmor/parameters/enabled")) == "Y",
     )
 
@@ -65,7 +72,17 @@ def capacity(machine: Machine, config: AgentConfig) -> dict[str, str]:
         "memory": f"{memory // 1024}Ki",
         "ephemeral-storage": f"{machine.disk // 1024}Ki",
         "pods": str(config.max_pods),
+        **{name: str(quantity.of(size, Format.BINARY_SI)) for name, size in machine.hugepages.items()},
     }
+
+
+def _huge_pages(folder: Path) -> dict[str, int]:
+    found = {}
+    for place in sorted(folder.glob("hugepages-*kB")):
+        size = int(place.name.removeprefix("hugepages-").removesuffix("kB")) << 10
+        name = f"hugepages-{quantity.of(size, Format.BINARY_SI)}"
+        found[name] = size * int(_text(place / "nr_hugepages") or 0)
+    return found
 
 
 def _text(path: Path) -> str:

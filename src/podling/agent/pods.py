@@ -24,6 +24,7 @@ from podling.runtime.interface import Sandbox
 from . import admission, permits
 from .eviction import pressure
 from .kit import Kit
+from .node.qosgroups import QosGroups
 from .podstate import Verdict
 from .podworker import PodWorker
 from .resize.requests import ResizeRequests
@@ -54,6 +55,7 @@ class Pods:
         self._workers: dict[str, PodWorker] = {}
         self._in_doubt: set[str] = set()
         self._tasks = Tasks("pods")
+        self._qos = QosGroups(kit.node.group, tasks=self._tasks)
         self._resizes = ResizeRequests(
             kit, lambda: (worker.memory for worker in self._workers.values()), self.wake
         )
@@ -172,7 +174,8 @@ class Pods:
             self._added(pod)
         else:
             worker.update(pod)
-            self._resizes.settle()
+            if self._resizes.concerns(worker.memory):
+                self._settle()
 
     def _deleted(self, pod: core_v1.Pod) -> None:
         if pods.is_mirror(pod):
@@ -200,12 +203,18 @@ class Pods:
             )
         )
 
+    def _settle(self) -> None:
+        """Something on the node is different: who waits for resources may have them now."""
+        self._resizes.settle()
+        self._qos.weigh(worker.memory.pod for worker in self._workers.values())
+
     def _look_after(
         self, pod: core_v1.Pod, *, verdict: Verdict | None = None, static: bool = False
     ) -> PodWorker:
         uid = pod.metadata.uid or ""
         worker = self._workers[uid] = PodWorker(self._kit, pod, verdict=verdict, static=static)
         self._tasks.start(self._run(uid, worker), name=f"{pod.metadata.namespace}/{pod.metadata.name}")
+        self._qos.weigh(each.memory.pod for each in self._workers.values())
         return worker
 
     async def _run(self, uid: str, worker: PodWorker) -> None:
@@ -221,7 +230,7 @@ class Pods:
                 await asyncio.sleep(delay)
             worker = self._workers[uid] = worker.successor()
         del self._workers[uid]
-        self._resizes.settle()
+        self._settle()
         self._static.ended(worker.memory.pod)
 
     async def _sweep(self) -> None:

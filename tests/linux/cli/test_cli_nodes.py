@@ -280,7 +280,7 @@ def test_nodes_offer_and_have_no_more_than_they_were_given_until_they_are_given_
     offered = [
         (node["status"]["allocatable"]["cpu"], node["status"]["allocatable"]["memory"]) for node in nodes
     ]
-    assert offered == [("1", "256Mi")] * 2
+    assert offered == [("1", "235929Ki")] * 2, "a tenth is kept free"
     assert caps(cli) == [(1, 256 << 20)] * 2
     cli("down")
     cli("up", "--node-cpus", "0", "--node-memory", "")

@@ -16,20 +16,19 @@ from podling.runtime.cgroups import Layout, detect, usage
 
 from .signals import Observation
 
+SIMULATED = "simulated"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Observer:
-    """``group``: the control group of all Pods, "" where there is none."""
-
-    def __init__(self, kit: Kit, group: str) -> None:
+    def __init__(self, kit: Kit) -> None:
         self._kit = kit
-        self._group = group
+        self._group = kit.node.group
         self._layout: Layout | None = None
 
     async def look(self) -> dict[str, Observation]:
         """Every signal that can be seen here."""
-        if not self._group:
+        if self._kit.info.name == SIMULATED:
             return {"memory.available": await self._simulated(), **self._disk()}
         return await asyncio.to_thread(self._real)
 
@@ -41,7 +40,7 @@ class Observer:
     def _real(self) -> dict[str, Observation]:
         if self._layout is None:
             self._layout = detect()
-        used = usage.read(self._layout, self._group)
+        used = usage.read(self._layout, self._group) if self._group else usage.Usage()
         return {"memory.available": self._memory(used), "pid.available": self._pids(used), **self._disk()}
 
     def _memory(self, used: usage.Usage) -> Observation:

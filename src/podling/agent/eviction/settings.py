@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import thresholds
-from .thresholds import Threshold
+from .thresholds import Amount, Threshold
 
-HARD = "memory.available<100Mi,nodefs.available<100Mi,nodefs.inodesFree<1%"
-"""Memory as the kubelet's default.  A node of ours shares its disk with everything else on the machine, which is often
-nearly full: so it does not ask for the kubelet's 10 % (kind turns its thresholds for disks off altogether)."""
-
-DEFAULT = thresholds.parse(HARD)
+DEFAULT = (
+    Threshold("memory.available", Amount(value=100 << 20, part=0.1)),
+    Threshold("nodefs.available", Amount(value=100 << 20)),
+    Threshold("nodefs.inodesFree", Amount(part=0.01)),
+)
+"""Memory as the kubelet's default, but never more than a tenth of a small node's.  A node of ours shares its disk with
+everything else on the machine, which is often nearly full: so it does not ask for the kubelet's 10 % of it (kind turns its
+thresholds for disks off altogether)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

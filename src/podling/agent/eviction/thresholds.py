@@ -15,13 +15,14 @@ from .signals import SIGNALS, Observation
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A number, or a part of the capacity."""
+    """A number, or a part of the capacity; of both the smaller."""
 
     value: int = 0
     part: float = 0.0
 
     def of(self, capacity: int) -> int:
-        return int(self.part * capacity) if self.part else self.value
+        part = int(self.part * capacity)
+        return min(self.value, part) if self.value and self.part else part or self.value
 
 
 @dataclass(frozen=True, slots=True)

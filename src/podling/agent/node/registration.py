@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -28,7 +28,7 @@ from podling.client.leases import Heartbeat
 from podling.client.resource import PatchType
 from podling.runtime.interface import Images, RuntimeInfo
 
-from . import status
+from . import allocatable, status
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,8 @@ class NodeObject:
         self._port = port
         self._clock = clock
         self._changed = asyncio.Event()
+        self._taken: dict[str, None] = {}
+        """Extended resources that the node had and that it must say it has no more."""
         self._node: core_v1.Node | None = None
         self._heartbeat = Heartbeat(
             client,
@@ -87,6 +89,7 @@ class NodeObject:
 
     def learn(self, node: core_v1.Node) -> None:
         """The API shows the object so. Where it was given up as lost, as after a broken connection, it is told that the node lives."""
+        self._extend((node.status.capacity if node.status else None) or {})
         conditions = (node.status.conditions if node.status else None) or ()
         if any(each.type == "Ready" and each.status == "Unknown" for each in conditions):
             self.changed()
@@ -102,7 +105,19 @@ class NodeObject:
                 log.warning("cannot register node %s: %s", self._config.node_name, error)
                 await asyncio.sleep(_AGAIN.delay(failures))
             else:
+                self._extend((self.node.status.capacity if self.node.status else None) or {})
                 return
+
+    def _extend(self, capacity: Mapping[str, str]) -> None:
+        """Offer the extended resources that an administrator has given the node, and those alone."""
+        wanted, offered = allocatable.extended(capacity), allocatable.extended(self._facts.allocatable)
+        if wanted == offered:
+            return
+        for name in offered.keys() - wanted.keys():
+            del self._facts.allocatable[name]
+            self._taken[name] = None
+        self._facts.allocatable.update(wanted)
+        self.changed()
 
     async def run(self, tasks: Tasks) -> None:
         """Renew the lease and keep the object true until cancelled."""
@@ -179,6 +194,8 @@ class NodeObject:
             features=core_v1.NodeFeatures(supplemental_groups_policy=self._info.strict_groups),
         )
         found: dict[str, Any] = msgspec.to_builtins(told)
+        found["allocatable"] = {**self._taken, **found["allocatable"]}
+        self._taken.clear()
         return found
 
     def _owner(self) -> meta_v1.OwnerReference | None:

@@ -40,6 +40,7 @@ async def create(kit: Kit, memory: Memory, action: CreateSandbox) -> None:
             ),
             cluster_domain=kit.config.cluster_domain,
             users=await _users(kit, memory, handler),
+            pids=kit.config.pod_pids,
         )
         made = await kit.runtime.run_sandbox(config, handler=handler)
     except (AgentFault, RuntimeFault, OSError) as fault:

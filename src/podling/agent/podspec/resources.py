@@ -18,6 +18,7 @@ PERIOD = 100_000
 """Microseconds of one CPU accounting period."""
 MIN_QUOTA = 1000
 UNLIMITED = -1
+NODE_CRITICAL = 2_000_001_000
 GUARANTEED_OOM, BEST_EFFORT_OOM = -997, 1000
 _PAGES = {"2Mi": "2MB", "1Gi": "1GB", "64Ki": "64KB", "32Mi": "32MB", "512Mi": "512MB", "16Gi": "16GB"}
 
@@ -53,11 +54,14 @@ def _bounds_of_the_whole(pod: core_v1.Pod) -> dict[str, int]:
     return {name: quantity.parse(text).milli_value() for name, text in (whole.limits or {}).items()}
 
 
-def of_pod(pod: core_v1.Pod) -> Resources:
-    """The whole Pod's limits: a bound exists where it is given for the Pod, or where every container has one."""
+def of_pod(pod: core_v1.Pod, *, pids: int | None = None) -> Resources:
+    """The whole Pod's limits: a bound exists where it is given for the Pod, or where every container has one.
+
+    ``pids``: how many processes it may have.
+    """
     spec = pod.spec or core_v1.PodSpec()
     if pods.qos_class(pod) == "BestEffort":
-        return Resources(cpu_shares=MIN_SHARES)
+        return Resources(cpu_shares=MIN_SHARES, pids=pids)
     limits = {name: amount.milli_value() for name, amount in pods.limits(pod).items()}
     bounded = {name for name in ("cpu", "memory") if _is_bounded(spec, name)}
     requested = pods.requests(pod).get("cpu", quantity.ZERO).milli_value()
@@ -67,6 +71,7 @@ def of_pod(pod: core_v1.Pod) -> Resources:
         cpu_quota=most,
         cpu_period=PERIOD if most is not None else None,
         memory_limit=(limits.get("memory", 0) // 1000 or None) if "memory" in bounded else None,
+        pids=pids,
         hugepages=_hugepages(limits),
     )
 
@@ -114,7 +119,7 @@ def quota(milli_cpu: int) -> int | None:
 def _oom_score(pod: core_v1.Pod, memory_request: int, memory_capacity: int) -> int:
     """Who is killed first when the node runs out of memory (kubelet `pkg/kubelet/qos/policy.go`)."""
     qos = pods.qos_class(pod)
-    if qos == "Guaranteed":
+    if qos == "Guaranteed" or ((pod.spec.priority if pod.spec else None) or 0) >= NODE_CRITICAL:
         return GUARANTEED_OOM
     if qos == "BestEffort" or memory_capacity <= 0:
         return BEST_EFFORT_OOM

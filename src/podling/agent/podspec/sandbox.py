@@ -24,8 +24,12 @@ def config(
     dns: DnsConfig,
     cluster_domain: str,
     users: tuple[IdMapping, ...] | None = None,
+    pids: int | None = None,
 ) -> SandboxConfig:
-    """What `Runtime.run_sandbox` is to make.  ``users``: the ids of the Pod's own users, None where it has the node's."""
+    """What `Runtime.run_sandbox` is to make.
+
+    ``users``: the ids of the Pod's own users, None where it has the node's; ``pids``: how many processes it may have.
+    """
     spec, meta = pod.spec or core_v1.PodSpec(), pod.metadata
     host_name = "" if spec.host_network else names.host_name(pod, cluster_domain)[0]
     shared = spec.security_context or core_v1.PodSecurityContext()
@@ -44,7 +48,7 @@ def config(
         sysctls={sysctl.name: sysctl.value for sysctl in shared.sysctls or []},
         namespaces=namespaces(spec, users),
         security=security.of_sandbox(pod),
-        resources=resources.of_pod(pod),
+        resources=resources.of_pod(pod, pids=pids),
     )
 
 

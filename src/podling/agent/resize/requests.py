@@ -26,10 +26,16 @@ class ResizeRequests:
         self._kit = kit
         self._memories = memories
         self._wake = wake
+        self._waiting = False
+
+    def concerns(self, memory: Memory) -> bool:
+        """Whether a newer object of that Pod is a reason to settle: it asks for something, or may have made room."""
+        return self._waiting or _asks(memory)
 
     def settle(self) -> None:
         """Judge every Pod that wants something else than it has been granted."""
         asking = [memory for memory in self._memories() if _asks(memory)]
+        self._waiting = bool(asking)
         asking.sort(key=lambda memory: judgement.order(memory.wanted, memory.pod))
         for memory in asking:
             others = [

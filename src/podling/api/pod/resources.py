@@ -114,6 +114,11 @@ def is_pod_level(name: str) -> bool:
     return name in ("cpu", "memory") or name.startswith("hugepages-")
 
 
+def is_extended(name: str) -> bool:
+    """Whether the resource is not Kubernetes' own, nor what a quota is on, but some device of a node."""
+    return "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
+
+
 def _requested(container: Container) -> Spelled | None:
     return container.resources.requests if container.resources else None
 

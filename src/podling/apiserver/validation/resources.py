@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from podling.api import field, names, quantity
+from podling.api import pod as pods
 from podling.api.field import FieldError, Path
 from podling.api.types import core_v1
 
@@ -60,9 +61,7 @@ def amount(name: str, text: str, path: Path) -> Iterator[FieldError]:
 
 def is_extended(name: str) -> bool:
     """A resource of some device plugin's: qualified, and not Kubernetes' own."""
-    if "/" not in name or NATIVE_PREFIX in name or name.startswith(REQUESTS_PREFIX):
-        return False
-    return not names.label_key(f"{REQUESTS_PREFIX}{name}")
+    return pods.is_extended(name) and not names.label_key(f"{REQUESTS_PREFIX}{name}")
 
 
 def is_overcommittable(name: str) -> bool:
