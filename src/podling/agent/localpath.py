@@ -34,6 +34,8 @@ from .volumes import loop
 
 FOLDER_MODE = 0o777
 """Whoever a container runs as may write, as with every provisioner of this sort; the folder above lets only root in."""
+NAME_MAX = 255
+"""Bytes that the name of a file may have."""
 RETRY = Backoff(first=0.2, cap=60.0)
 
 
@@ -167,8 +169,9 @@ class LocalPath(Service):
         return path
 
     def _place(self, claim: core_v1.PersistentVolumeClaim) -> Path:
+        """Told apart by the volume's name; the rest is for those who look for a claim's files."""
         meta = claim.metadata
-        return self._folder / f"{localpath.name_of(claim)}_{meta.namespace}_{meta.name}"
+        return self._folder / f"{localpath.name_of(claim)}_{meta.namespace}_{meta.name}"[:NAME_MAX]
 
     async def _send_elsewhere(self, claim: core_v1.PersistentVolumeClaim) -> None:
         """Tell the scheduler that it cannot be here."""
@@ -190,7 +193,7 @@ class LocalPath(Service):
         if localpath.is_to_be_removed(volume):
             assert volume.spec is not None and volume.spec.local is not None
             path = Path(volume.spec.local.path)
-            if path.parent == self._folder:
+            if path.parent == self._folder and path.name != "..":
                 await asyncio.to_thread(_remove, path)
             await self._let_go(volume)
             if volume.metadata.deletion_timestamp is None:

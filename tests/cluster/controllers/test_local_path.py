@@ -114,6 +114,56 @@ async def test_a_claim_that_grows_is_given_more(tmp_path):
 
 
 @virtual
+async def test_a_claim_may_have_the_longest_of_names(tmp_path):
+    name = ".".join(["c" * 63] * 3 + ["c" * 61])
+    async with ControllersWorld(tmp_path) as world:
+        await seen(world, CLAIM, VOLUME)
+        await standard(world, volume_binding_mode="Immediate")
+        await world.create(CLAIM, name, spec=ASKS)
+        await world.until(lambda: world.one(CLAIM, name).status.phase == "Bound", seconds=5)
+        (path,) = folder(world)
+        assert len(path) == 255
+
+
+@virtual
+async def test_files_outside_are_never_removed_whatever_a_volume_says(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    async with ControllersWorld(tmp_path) as world:
+        await seen(world, CLAIM, VOLUME)
+        await standard(world, volume_binding_mode="Immediate")
+        claim = await world.create(CLAIM, "c", spec=ASKS | {"volumeName": "forged"})
+        forged = localpath.volume_of(claim, localpath.default_class(), hostname="node-1", path=str(outside))
+        forged.metadata.name = "forged"
+        await world.client.resource(VOLUME).create(forged)
+        await world.until(lambda: world.one(CLAIM, "c").status.phase == "Bound", seconds=5)
+        await world.delete(CLAIM, "c")
+        await world.until(lambda: world.seen.get(VOLUME).list() == [], seconds=5)
+        assert outside.exists()
+
+
+@virtual
+async def test_what_was_interrupted_is_taken_up_by_the_next_agent(tmp_path):
+    """A folder without a volume, and a volume whose folder is gone already."""
+    async with ControllersWorld(tmp_path, with_agent=False) as world:
+        await seen(world, CLAIM, VOLUME)
+        await standard(world, volume_binding_mode="Immediate")
+        claim = await world.create(CLAIM, "c", spec=ASKS)
+        half = tmp_path / "node-1" / "local-path" / f"pvc-{claim.metadata.uid}_default_c"
+        gone = localpath.volume_of(claim, localpath.default_class(), hostname="node-1", path=f"{half}-gone")
+        gone.metadata.name, gone.spec.claim_ref.uid = "gone", "of an earlier claim"
+        await world.client.resource(VOLUME).create(gone)
+        await world.until(
+            lambda: world.seen.get(VOLUME).get("", "gone").status.phase == "Released", seconds=5
+        )
+        await world.start_agent("node-1")
+        half.mkdir(parents=True, exist_ok=True)
+        await world.until(lambda: world.one(CLAIM, "c").status.phase == "Bound", seconds=5)
+        await world.until(lambda: len(world.seen.get(VOLUME).list()) == 1, seconds=5)
+        assert folder(world) == [half.name]
+
+
+@virtual
 async def test_what_cannot_be_had_is_said(tmp_path):
     async with ControllersWorld(tmp_path, with_agent=False) as world:
         await seen(world, CLAIM, VOLUME)
