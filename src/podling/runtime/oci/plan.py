@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -216,27 +216,43 @@ def _sources(context: Context, mounts: Sequence[Mount], folder: Path) -> dict[in
     """Where the OCI runtime finds each bind mount's source, by position.
 
     The node's own view counts; what was mounted there after our private view was made, on a mount that is not
-    shared, does not show in it and is brought in below the state folder.
+    shared, does not show in it, as the source or inside of it, and is brought in below the state folder.
     """
-    found: dict[int, tuple[str, os.stat_result]] = {}
+    found: dict[int, _Source] = {}
     with context.space.outside():
         for number, mount in enumerate(mounts):
             if not mount.container_path.startswith("/"):
                 raise CreateFault(f"cannot mount on {mount.container_path!r}: not an absolute path")
             if not mount.image:
-                source = _source(mount)
-                found[number] = (source, os.stat(source))
+                found[number] = _look_at(_source(mount), context.config.state_dir.parent)
     return {
-        n: source if _is_visible(source, status) else _stage(context, source, status, folder, n)
-        for n, (source, status) in found.items()
+        n: source.path if _is_visible(source) else _stage(context, source.path, source.status, folder, n)
+        for n, source in found.items()
     }
 
 
-def _is_visible(source: str, status: os.stat_result) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What is at ``path`` and mounted inside; ``inside`` is None where every view has the same."""
+
+    path: str
+    status: os.stat_result
+    inside: list[str] | None
+
+
+def _look_at(path: str, node: Path) -> _Source:
+    """``node``: the node's own folder, whose mounts are shared with every view."""
+    status = os.stat(path)
+    may_differ = stat.S_ISDIR(status.st_mode) and node not in Path(path).parents
+    return _Source(path, status, linux.mounts_below(path) if may_differ else None)
+
+
+def _is_visible(source: _Source) -> bool:
     try:
-        return os.path.samestat(os.stat(source), status)
+        same = os.path.samestat(os.stat(source.path), source.status)
     except FileNotFoundError:
         return False
+    return same and (source.inside is None or linux.mounts_below(source.path) == source.inside)
 
 
 def _stage(context: Context, source: str, status: os.stat_result, folder: Path, number: int) -> str:
@@ -285,16 +301,12 @@ def _image_volume(context: Context, mount: Mount, folder: Path, number: int, use
 
 def _check_shared(source: str, propagation: MountPropagation) -> None:
     """Propagation needs a source that is on a shared (or, towards the container, a slave) mount."""
-    path = source
-    while not os.path.ismount(path):
-        path = os.path.dirname(path)
-    wanted = ("shared:",) if propagation is MountPropagation.BIDIRECTIONAL else ("shared:", "master:")
-    with open("/proc/thread-self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        lines = [line.partition(" - ")[0].split() for line in file]
-    options = [fields[6:] for fields in lines if fields[4] == path]
-    if not options or not any(option.startswith(wanted) for option in options[-1]):
-        kind = "shared" if propagation is MountPropagation.BIDIRECTIONAL else "shared or slave"
-        raise CreateFault(f"cannot mount {source}: path {path!r} is not a {kind} mount")
+    both = propagation is MountPropagation.BIDIRECTIONAL
+    wanted = ("shared:",) if both else ("shared:", "master:")
+    point, options = linux.mount_holding(source)
+    if not any(option.startswith(wanted) for option in options):
+        kind = "shared" if both else "shared or slave"
+        raise CreateFault(f'path "{source}" is mounted on "{point}" but it is not a {kind} mount')
 
 
 def _devices(config: ContainerConfig) -> Iterator[DeviceNode]:
