@@ -1,7 +1,7 @@
 """Generates `src/podling/runtime/cri/messages.json`: the fields, numbers and types of CRI v1's messages.
 
 Every Go program that speaks CRI carries the compiled description of `runtime.v1` (a FileDescriptorProto, gzipped) in its
-data; Debian's containerd is such a program. What it does not know yet, or says elsewhere, and Podling uses stands in `NEWER`.
+data; Debian's containerd is such a program. What that version does not know yet and Podling uses stands in `NEWER`.
 
     python tools/generate_cri.py /usr/bin/containerd            write the file
     python tools/generate_cri.py --check /usr/bin/containerd    exit 1 if it differs
@@ -29,7 +29,6 @@ MAP = "map"
 """Of strings to strings: CRI has no other."""
 
 NEWER: dict[str, dict[str, str] | list[str]] = {
-    "GetEventsRequest": {},  # v1.26
     "NamespaceOption": {"userns_options": "5 UserNamespace"},  # v1.27
     "UserNamespace": {"mode": "1 NamespaceMode", "uids": "2 IDMapping*", "gids": "3 IDMapping*"},
     "IDMapping": {"host_id": "1 uint32", "container_id": "2 uint32", "length": "3 uint32"},
@@ -37,11 +36,6 @@ NEWER: dict[str, dict[str, str] | list[str]] = {
     "StatusResponse": {"runtime_handlers": "3 RuntimeHandler*"},
     "RuntimeHandler": {"name": "1 string", "features": "2 RuntimeHandlerFeatures"},
     "RuntimeHandlerFeatures": {"recursive_read_only_mounts": "1 bool", "user_namespaces": "2 bool"},
-    # containerd's own events, which its socket serves beside CRI: api/services/events/v1 and api/events
-    "SubscribeRequest": {"filters": "1 string*"},
-    "Envelope": {"namespace": "2 string", "topic": "3 string", "event": "4 Any"},
-    "Any": {"type_url": "1 string", "value": "2 bytes"},
-    "TaskExit": {"container_id": "1 string", "id": "2 string"},
 }
 
 Table = dict[str, dict[str, str] | list[str]]

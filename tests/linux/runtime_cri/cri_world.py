@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -70,8 +71,11 @@ class Containerd:
             self._process = subprocess.Popen(
                 ["containerd", "--config", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        address = ["ctr", "--address", str(self.folder / "sock"), "--connect-timeout", f"{LIMIT:g}s"]
-        subprocess.run([*address, "version"], check=True, capture_output=True, timeout=LIMIT)
+        latest = time.monotonic() + LIMIT
+        asked = ["ctr", "--address", str(self.folder / "sock"), "version"]
+        while subprocess.run(asked, capture_output=True, timeout=LIMIT, check=False).returncode:
+            assert self._process.poll() is None, self.log()
+            assert time.monotonic() < latest, self.log()
 
     def stop(self) -> None:
         """End it; what it ran runs on."""
@@ -110,7 +114,7 @@ class Node:
 
     @asynccontextmanager
     async def world(self):
-        images = CriImages(self.config.socket)
+        images = CriImages(self.config.endpoint)
         await images.start()
         image = await images.resolve("busybox")
         runtime = self.new()

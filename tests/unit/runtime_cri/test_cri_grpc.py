@@ -53,7 +53,7 @@ async def served(path):
 @pytest.fixture
 async def channel(tmp_path):
     async with served(tmp_path / "s"):
-        channel = Channel(tmp_path / "s")
+        channel = Channel(f"unix://{tmp_path}/s")
         try:
             yield channel
         finally:
@@ -106,7 +106,7 @@ async def test_a_call_past_its_limit_is_given_up(channel):
 
 
 async def test_a_server_that_went_away_is_unavailable_and_found_again(tmp_path):
-    channel = Channel(tmp_path / "s")
+    channel = Channel(f"unix://{tmp_path}/s")
     with pytest.raises(CallFault) as caught:
         await channel.call("/t.T/Echo", b"", limit=60)
     assert caught.value.code == ours.UNAVAILABLE

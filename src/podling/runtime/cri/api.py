@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from podling.runtime.interface import NotFound, RuntimeFault, Timeout, Unavailable
@@ -17,10 +16,10 @@ _OF_IMAGES = frozenset({"ListImages", "ImageStatus", "PullImage", "RemoveImage",
 
 
 class Cri:
-    """The runtime behind a socket.  ``close`` once; calls that are under way then fail."""
+    """The runtime behind an endpoint.  ``close`` when done; calls that are under way then fail."""
 
-    def __init__(self, socket: Path) -> None:
-        self.channel = Channel(socket)
+    def __init__(self, endpoint: str) -> None:
+        self.channel = Channel(endpoint)
 
     async def call(
         self,

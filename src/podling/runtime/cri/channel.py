@@ -7,12 +7,13 @@ connection broke fails with ``UNAVAILABLE``; whether it may be repeated is for t
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import cast
 
 from . import grpc
+from .config import socket_of
 
 _USER_AGENT = "podling"
 
@@ -26,15 +27,15 @@ class CallFault(Exception):
 
 
 class Channel:
-    """See the module's text.  ``socket`` is the path of the unix socket."""
+    """See the module's text.  ``endpoint`` is ``unix:///path``."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
 
     def __repr__(self) -> str:
-        return f"<Channel {self._socket}>"
+        return f"<Channel {self._endpoint}>"
 
     async def call(
         self,
@@ -58,7 +59,10 @@ class Channel:
     async def stream(
         self, path: str, request: bytes, *, metadata: tuple[tuple[str, str], ...] = ()
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The messages that the server sends, until it ends the call; leaving cancels it.  They raise ``CallFault``."""
+        """The messages that the server sends, until it ends the call; leaving cancels it.  They raise ``CallFault``.
+
+        Raises ``Unavailable`` for an endpoint that is no socket.
+        """
         wire = await self._connected()
         number, updates = wire.start(path, request, metadata)
         try:
@@ -76,11 +80,11 @@ class Channel:
         async with self._connecting:
             if self._wire is None or self._wire.is_over:
                 self.close()
-                loop = asyncio.get_running_loop()
+                loop, path = asyncio.get_running_loop(), socket_of(self._endpoint)
                 try:
-                    _, self._wire = await loop.create_unix_connection(_Wire, str(self._socket))
+                    _, self._wire = await loop.create_unix_connection(_Wire, str(path))
                 except OSError as error:
-                    why = f"cannot connect to {self._socket}: {error.strerror or error}"
+                    why = f"cannot connect to {path}: {os.strerror(error.errno) if error.errno else error}"
                     raise CallFault(grpc.UNAVAILABLE, why) from error
             return self._wire
 

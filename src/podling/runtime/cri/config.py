@@ -28,11 +28,6 @@ class CriConfig:
     cgroup_root: str
 
     @property
-    def socket(self) -> Path:
-        """Raises ``Unavailable`` for an endpoint that is no unix socket."""
-        return socket_of(self.endpoint)
-
-    @property
     def cni(self) -> Path:
         """Where the network's plugin lies: the runtime's ``bin_dir`` and ``conf_dir`` if our network is wanted."""
         return self.state_dir / "cni"

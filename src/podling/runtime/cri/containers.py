@@ -1,9 +1,9 @@
 """What runs at a CRI runtime, as far as it is ours, and the telling of every change of it once.
 
-CRI of before v1.26 tells of nothing by itself, so states are found by listing: after each verb of ours for its container, and
-for everything whenever a ``source`` says that something happened, a few times in growing steps, because a runtime
-may tell of an exit before its own records show it.  With no source everything is listed once a second, as kubelet's
-PLEG does; with one, once a minute, should a message have been lost.
+CRI of before v1.26 tells of nothing by itself, and of later versions containerd tells before its own records show it.  So after each
+verb of ours its container is asked for, and ends are seen where they happen: the kernel tells of the death of a container's first
+process (a pidfd), and the runtime is asked until it knows too.  Everything is listed once a minute, for what others did there; once a
+second, as kubelet's PLEG does, while a container runs whose process is not to be seen (in a virtual machine).
 
 A listing is only a hint: what differs from what is known is asked for by its full status, and a state never goes back.
 """
@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from podling.aio.tasks import Tasks
+from podling.runtime import cgroups
 from podling.runtime.events import EventHub
 from podling.runtime.interface import (
     Container,
@@ -25,18 +28,23 @@ from podling.runtime.interface import (
     RuntimeFault,
 )
 
-from . import sources, translate
+from . import translate, usage
 from .api import Cri
 from .codec import Message
 
 log = logging.getLogger(__name__)
 
-STEPS = (0.0, 0.02, 0.08, 0.3, 1.0)
-"""Seconds after a sign of change at which everything is listed."""
-ALONE_SECONDS = 1.0
-"""Between two listings where the runtime tells of nothing: kubelet's relist period."""
-TOLD_SECONDS = 60.0
-"""The same where it does."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
+"""Seconds between two questions for an end that was told, growing by half."""
+PATIENCE = 30.0
+"""Seconds for such an end to show."""
+LIST_SECONDS = 60.0
+"""Between two listings of everything."""
+BLIND_SECONDS = 1.0
+"""The same while something runs that the kernel here knows nothing of: kubelet's relist period."""
+
+_REMEMBERED = 1024
+"""Containers that are gone, of which an answer may still be under way."""
 
 _RANK = {
     ContainerState.CREATED: 0,
@@ -48,34 +56,37 @@ _RANK = {
 
 @dataclass(slots=True)
 class Cell:
-    """One container: its last known state, the ``stop_signal`` asked for with it, its process."""
+    """One container: its last known state, the ``stop_signal`` asked for with it, its process, watched by ``pidfd``."""
 
     view: Container
     stop_signal: str
     pid: int
+    pidfd: int = -1
 
 
 class Containers:
     """All containers of this node by id.  ``start`` lists without telling, ``close`` ends the following."""
 
-    def __init__(self, cri: Cri, *, owner: str, events: EventHub) -> None:
+    def __init__(self, cri: Cri, *, owner: str, events: EventHub, groups: cgroups.CgroupTree | None) -> None:
         self._cri = cri
+        self._groups = groups
         self._owner = owner
         self._events = events
-        self._gone: set[str] = set()
+        self._gone: dict[str, None] = {}
         self._sign = asyncio.Event()
+        self._ending: set[str] = set()
         self._tasks = Tasks("cri-containers")
-        self._source = sources.Source(cri.channel, wake=self._sign.set)
         self.cells: dict[str, Cell] = {}
 
     async def start(self) -> None:
         """Raises ``RuntimeFault``."""
         await self.look()
-        self._tasks.start(self._source.follow(), name="events")
         self._tasks.start(self._follow(), name="relist")
 
     async def close(self) -> None:
         await self._tasks.close()
+        for cell in self.cells.values():
+            _unguard(cell)
 
     def get(self, container_id: str) -> Cell:
         """Raises ``NotFound``."""
@@ -117,17 +128,24 @@ class Containers:
             return None
         status = answer["status"]
         cell = self.cells.get(container_id)
-        pid = int(translate.info_of(answer).get("pid") or 0) or (cell.pid if cell else 0)
+        told = int(translate.info_of(answer).get("pid") or 0)
+        pid = told if usage.is_of(told, container_id) else 0
         view = translate.container(sandbox_id, status, pid=pid)
+        if view.pid and self._groups is not None:
+            view = replace(view, resources=await asyncio.to_thread(usage.limits, view.pid, self._groups))
         if container_id not in self._gone:
-            self._take(cell, view, signal=translate.stop_signal(status), pid=pid)
+            cell = self._take(cell, view, signal=translate.stop_signal(status), pid=pid)
+            self._guard(cell, has_ended=not pid and usage.is_dead(told))
         return view
 
     def drop(self, container_id: str) -> None:
         """The container is gone for good."""
-        self._gone.add(container_id)
+        self._gone[container_id] = None
+        if len(self._gone) > _REMEMBERED:
+            self._gone.pop(next(iter(self._gone)))
         cell = self.cells.pop(container_id, None)
         if cell is not None:
+            _unguard(cell)
             self._events.publish(
                 ContainerEvent(container_id=container_id, sandbox_id=cell.view.sandbox_id, container=None)
             )
@@ -139,38 +157,92 @@ class Containers:
             await anext(events)
         return view.exit_code
 
-    def _take(self, cell: Cell | None, view: Container, *, signal: str, pid: int) -> None:
+    def _take(self, cell: Cell | None, view: Container, *, signal: str, pid: int) -> Cell:
         if cell is None:
             cell = self.cells[view.id] = Cell(view, signal, pid)
             told = steps(None, view)
         else:
             told, cell.pid = steps(cell.view, view), pid
+            if view.state is cell.view.state and view.resources != cell.view.resources:
+                told = [view]
         for step in told:
             cell.view = step
             self._events.publish(
                 ContainerEvent(container_id=step.id, sandbox_id=step.sandbox_id, container=step)
             )
+        return cell
+
+    def _guard(self, cell: Cell, *, has_ended: bool) -> None:
+        """Have the kernel tell of the end of the container's first process, which it may have come to already."""
+        if cell.view.state is not ContainerState.RUNNING:
+            _unguard(cell)
+        elif has_ended:
+            self._died(cell)
+        elif not cell.pid:
+            self._sign.set()  # from now on there is something to be listed for
+        elif cell.pidfd < 0:
+            try:
+                cell.pidfd = os.pidfd_open(cell.pid)
+            except ProcessLookupError:
+                self._died(cell)
+            else:
+                asyncio.get_running_loop().add_reader(cell.pidfd, self._died, cell)
+
+    def _died(self, cell: Cell) -> None:
+        _unguard(cell)
+        self._ending.add(cell.view.id)
+        self._sign.set()
+
+    @property
+    def _is_blind(self) -> bool:
+        return any(c.view.state is ContainerState.RUNNING and not c.pid for c in self.cells.values())
 
     async def _follow(self) -> None:
-        """List when there is a sign, for ever."""
+        """See ends when they are told, and list from time to time, for ever; each second while the runtime is away."""
+        has_failed = False
         while True:
-            period = TOLD_SECONDS if self._source.tells else ALONE_SECONDS
-            pauses: tuple[float, ...] = STEPS
-            try:
+            period = BLIND_SECONDS if self._is_blind or has_failed else LIST_SECONDS
+            with suppress(TimeoutError):
                 async with asyncio.timeout(period):
                     await self._sign.wait()
-            except TimeoutError:
-                pauses = (0.0,)
+            is_told = self._sign.is_set()
             self._sign.clear()
-            for pause in pauses:
-                await asyncio.sleep(pause)
-                await self._try_to_look()
+            try:
+                await self._see_ends()
+                if not is_told:
+                    await self.look()
+                has_failed = False
+            except RuntimeFault as fault:
+                if not has_failed:
+                    log.warning("cannot follow containers: %s", fault)
+                has_failed = True
 
-    async def _try_to_look(self) -> None:
-        try:
-            await self.look()
-        except RuntimeFault as fault:
-            log.warning("cannot follow containers: %s", fault)
+    async def _see_ends(self) -> None:
+        """Until all ends that were told have shown."""
+        loop, pause = asyncio.get_running_loop(), SHORTEST_PAUSE
+        latest = loop.time() + PATIENCE
+        while waiting := self._still_running():
+            await asyncio.gather(*(self.refresh(one, self.cells[one].view.sandbox_id) for one in waiting))
+            if loop.time() > latest:
+                log.warning("the runtime does not know of ends: %s", ", ".join(waiting))
+                self._ending.clear()
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    def _still_running(self) -> list[str]:
+        """Those that were told to have ended and are not known to; others are forgotten."""
+        self._ending = {
+            one for one in self._ending if one in self.cells and _RANK[self.cells[one].view.state] < 2
+        }
+        return sorted(self._ending)
+
+
+def _unguard(cell: Cell) -> None:
+    if cell.pidfd >= 0:
+        asyncio.get_running_loop().remove_reader(cell.pidfd)
+        os.close(cell.pidfd)
+        cell.pidfd = -1
 
 
 def steps(old: Container | None, new: Container) -> list[Container]:

@@ -26,6 +26,7 @@ from podling.runtime.interface import Credentials, Image, ImageFault, RuntimeFau
 from . import translate
 from .api import Cri
 from .codec import Message
+from .config import socket_of
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +40,11 @@ _UNREACHABLE = (
 
 
 class CriImages:
-    """See the module's text.  ``socket`` is the runtime's."""
+    """See the module's text.  ``endpoint`` is the runtime's."""
 
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
-        self._cri = Cri(socket)
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._cri = Cri(endpoint)
         self._builtin = ""
         """The id of the built-in busybox, where it was brought."""
 
@@ -115,7 +116,15 @@ class CriImages:
             with tempfile.TemporaryDirectory(prefix="podling-images-") as folder:
                 archive = Path(folder, "builtin.tar")
                 await asyncio.to_thread(builtins.write, archive, missing)
-                argv = [ctr, "--address", str(self._socket), "--namespace", "k8s.io", "images", "import"]
+                argv = [
+                    ctr,
+                    "--address",
+                    str(socket_of(self._endpoint)),
+                    "--namespace",
+                    "k8s.io",
+                    "images",
+                    "import",
+                ]
                 done = await spawn.run([*argv, "--no-unpack", str(archive)], limit_seconds=_IMPORT_SECONDS)
             if done.returncode:
                 raise ImageFault(f"cannot import them: {done.error_text}")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from .api import Cri
-from .config import socket_of
 from .runtime import ask
 from .status import RuntimeStatus
 
 
 async def probe(endpoint: str) -> RuntimeStatus:
     """What the runtime says of itself.  Raises ``Unavailable``."""
-    cri = Cri(socket_of(endpoint))
+    cri = Cri(endpoint)
     try:
         return await ask(cri)
     finally:

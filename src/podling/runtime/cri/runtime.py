@@ -51,7 +51,7 @@ class CriRuntime:
     def __init__(self, config: CriConfig, *, network: SandboxNetwork) -> None:
         self._config = config
         self._network = network
-        self._cri = Cri(config.socket)
+        self._cri = Cri(config.endpoint)
         self._events = EventHub()
         self._plugin = cni.Server(config.cni, network)
         self._status = status.RuntimeStatus(name="cri", version="")
@@ -91,7 +91,7 @@ class CriRuntime:
             plugin=self._plugin,
             network=self._network,
         )
-        self._containers = Containers(self._cri, owner=owner, events=self._events)
+        self._containers = Containers(self._cri, owner=owner, events=self._events, groups=tree)
         self._sessions = Sessions(self._cri, self._containers)
         await self._containers.start()
 
@@ -212,20 +212,25 @@ class CriRuntime:
         return [cell.view for cell in self._containers.of(sandbox_id)]
 
     async def update_resources(self, container_id: str, resources: Resources) -> None:
-        self._containers.get(container_id)
+        cell = self._containers.get(container_id)
         await self._cri.call(
             "UpdateContainerResources",
             what=f"update container {container_id}",
             container_id=container_id,
             linux=translate.resources(resources),
         )
+        await self._containers.refresh(container_id, cell.view.sandbox_id)
+
+    async def update_sandbox(self, sandbox_id: str, resources: Resources) -> None:
+        await self._sandboxes.update(sandbox_id, resources)
 
     async def reopen_log(self, container_id: str) -> None:
         await self._cri.call(
             "ReopenContainerLog", what=f"reopen the log of {container_id}", container_id=container_id
         )
 
-    async def stats(self, container_id: str | None = None) -> list[ContainerStats]:
+    async def stats(self, container_id: str | None = None, *, disk: bool = True) -> list[ContainerStats]:
+        """The runtime measures files by itself, so ``disk`` costs nothing here."""
         if container_id is not None:
             self._containers.get(container_id)
         wanted = {"label_selector": {translate.OWNER: self._config.owner}, "id": container_id}

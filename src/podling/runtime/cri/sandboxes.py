@@ -14,6 +14,7 @@ from podling.runtime import cgroups
 from podling.runtime.interface import (
     CreateFault,
     NotFound,
+    Resources,
     RuntimeFault,
     Sandbox,
     SandboxConfig,
@@ -113,6 +114,16 @@ class Sandboxes:
         for gone in set(self._known) - set(listed):
             del self._known[gone]
         return list(await asyncio.gather(*(self._view(one) for one in listed.values())))
+
+    async def update(self, sandbox_id: str, resources: Resources) -> None:
+        """Set other limits for the whole Pod."""
+        box = await self.get(sandbox_id)
+        if self._groups is None:
+            raise Unsupported("other limits for a Pod", "the runtime leaves its control groups to systemd")
+        try:
+            await asyncio.to_thread(self._groups.apply, box.kept.cgroup, resources)
+        except cgroups.CgroupFault as error:
+            raise RuntimeFault(f"cannot update sandbox {sandbox_id}: {error}") from error
 
     async def stop(self, sandbox_id: str) -> None:
         """Idempotent."""

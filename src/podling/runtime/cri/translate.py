@@ -226,6 +226,9 @@ def sandbox(listed: Message, status: Message | None = None, *, netns: str = "") 
 def container(sandbox_id: str, status: Message, *, pid: int) -> Container:
     """A container by its status; ``pid`` of its first process, 0 where it does not run."""
     own = json.loads(status["annotations"].get(_KEPT, "{}"))
+    started = max(
+        status["started_at"], 0
+    )  # containerd looks at the clock when the start is over: later than a quick end
     running = state(status) is ContainerState.RUNNING
     return Container(
         id=status["id"],
@@ -236,8 +239,8 @@ def container(sandbox_id: str, status: Message, *, pid: int) -> Container:
         image=own.get("image", ""),
         image_id=own.get("image", ""),
         created_at=status["created_at"],
-        started_at=max(status["started_at"], 0),
-        finished_at=max(status["finished_at"], 0),
+        started_at=started,
+        finished_at=max(status["finished_at"], started) if status["finished_at"] > 0 else 0,
         exit_code=status["exit_code"],
         reason=status["reason"],
         message=status["message"],

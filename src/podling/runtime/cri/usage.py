@@ -1,4 +1,4 @@
-"""What CRI has no words for and the kernel tells of a container's first process: how many run with it, and signals to it."""
+"""What CRI has no words for and the kernel tells of a container's first process: its limits, how many run with it; and signals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
+
+from podling.runtime.cgroups import CgroupTree
+from podling.runtime.interface import Resources
 
 
 def send(pid: int, number: int) -> None:
@@ -18,6 +22,36 @@ def send(pid: int, number: int) -> None:
             signal.pidfd_send_signal(handle, number)
         finally:
             os.close(handle)
+
+
+def is_of(pid: int, container_id: str) -> bool:
+    """Whether the process is the container's: all runtimes name its control group after the container."""
+    try:
+        return pid > 0 and container_id in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
+
+
+def is_dead(pid: int) -> bool:
+    """Whether the process has ended, though its parent may not have looked yet."""
+    try:
+        return pid > 0 and Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] in "ZX"
+    except OSError:
+        return True
+
+
+def limits(pid: int, groups: CgroupTree) -> Resources | None:
+    """The limits of the process's control group as the kernel has them; None where it is in none of ours."""
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        inside = path.removeprefix(groups.absolute("") + "/")
+        if inside != path and (not controllers or "memory" in controllers.split(",")):
+            return groups.in_force(inside, Resources())
+    return None
 
 
 def processes(pids: Sequence[int]) -> list[int]:
