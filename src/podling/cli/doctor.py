@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -17,14 +18,24 @@ from podling.network.host import Host
 
 from . import options, screen
 
+Endpoint = Annotated[
+    str | None,
+    typer.Option(help="Socket to ask for a CRI runtime [those of containerd and CRI-O that are there]."),
+]
+
 
 def command(
-    name: options.Name = options.NAME, data_dir: options.DataDir = None, output: options.Output = "text"
+    name: options.Name = options.NAME,
+    data_dir: options.DataDir = None,
+    runtime_endpoint: Endpoint = None,
+    output: options.Output = "text",
 ) -> None:
     """Say what this machine offers; exit code 6 if something that real containers need is missing."""
     as_json = screen.wants_json(output)
     layout = options.layout(name, data_dir)
-    findings = asyncio.run(_findings(machine.host_of(layout, plans(ClusterConfig(name=name))[0])))
+    config = ClusterConfig(name=name)
+    host = machine.host_of(layout, plans(config)[0])
+    findings = asyncio.run(_findings(host, config, runtime_endpoint))
     if as_json:
         screen.print_json([asdict(one) for one in findings])
     else:
@@ -33,9 +44,9 @@ def command(
         raise typer.Exit(6)
 
 
-async def _findings(host: Host) -> list[Finding]:
+async def _findings(host: Host, config: ClusterConfig, endpoint: str | None) -> list[Finding]:
     return [
-        *await machine.RUNTIMES["oci"].probe(host),
+        *await machine.RUNTIMES["oci"].probe(host, config),
         await _busybox(),
         _tool("skopeo", "no image can be pulled; 'podling image load' works", "apt-get install skopeo"),
         _tool(
@@ -43,8 +54,19 @@ async def _findings(host: Host) -> list[Finding]:
             "only 'podling get', 'apply' and 'logs' are at hand",
             "install kubectl from your distribution or from kubernetes.io",
         ),
+        *await _endpoints(endpoint),
         await _runtime(host),
     ]
+
+
+async def _endpoints(asked: str | None) -> list[Finding]:
+    """Whether CRI runtimes answer: at the socket asked about, else at well-known ones that are there."""
+    from podling.runtime import cri
+
+    if asked is not None:
+        return [await machine.find_endpoint(asked, required=True)]
+    there = [one for one in cri.WELL_KNOWN if cri.socket_of(one).exists()]
+    return [await machine.find_endpoint(one, required=False) for one in there]
 
 
 async def _busybox() -> Finding:

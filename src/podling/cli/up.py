@@ -27,7 +27,11 @@ Port = Annotated[
 ClusterCidr = Annotated[str | None, typer.Option(help="Range of Pod addresses [10.42.0.0/16].")]
 ServiceCidr = Annotated[str | None, typer.Option(help="Range of Service addresses [10.43.0.0/16].")]
 RuntimeName = Annotated[
-    str | None, typer.Option(help="oci, process, simulated or auto = the best that works here [auto].")
+    str | None, typer.Option(help="oci, process, cri, simulated or auto = the best that works here [auto].")
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option(help="Socket of the runtime that cri uses: unix:///run/containerd/containerd.sock [none]."),
 ]
 RuntimeConfig = Annotated[
     str | None,
@@ -83,6 +87,7 @@ def command(
     cluster_cidr: ClusterCidr = None,
     service_cidr: ServiceCidr = None,
     runtime: RuntimeName = None,
+    runtime_endpoint: Endpoint = None,
     runtime_config: RuntimeConfig = None,
     event_ttl: EventTtl = None,
     access_log: AccessLog = None,

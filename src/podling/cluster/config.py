@@ -26,7 +26,7 @@ DEFAULT_PORT = 6443
 NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
 # What `--runtime` may name.  `auto` takes the first that this machine allows, in this order.
-RUNTIMES = ("oci", "process", "simulated")
+RUNTIMES = ("oci", "process", "cri", "simulated")
 _LEAST_MEMORY = 32 << 20
 FIXED = ("cluster_cidr", "service_cidr")
 NOT_NEGATIVE = (
@@ -47,7 +47,8 @@ class ClusterConfig:
     cluster_cidr   IPv4 range of Pod addresses; the node takes its part of it.  Private by default (k3s' choice).
     service_cidr   IPv4 range of Service addresses.
     cluster_domain DNS suffix of the cluster.
-    runtime        oci, process, simulated, or auto = the first that this machine allows.
+    runtime        oci, process, cri, simulated, or auto = the first that this machine allows (never cri).
+    runtime_endpoint  the socket of the runtime that `cri` uses, as kubelet's flag takes it: unix:///path.
     node_name      name of the node that lives in the main process; the cluster's own name unless set.
     nodes          how many nodes, each a host of its own; the further ones are agent processes.
     controllers    which controllers run, as `kube-controller-manager --controllers` takes it: all but `-these`.
@@ -78,6 +79,7 @@ class ClusterConfig:
     service_cidr: str = "10.43.0.0/16"
     cluster_domain: str = "cluster.local"
     runtime: str = "auto"
+    runtime_endpoint: str = ""
     node_name: str = ""
     nodes: int = 1
     node_cpus: int = 0
@@ -148,6 +150,11 @@ class ClusterConfig:
             raise BadConfig(f"cannot use --port {self.port}: it must be between 0 and 65535")
         if self.runtime not in ("auto", *RUNTIMES):
             raise BadConfig(f"cannot use --runtime {self.runtime!r}: it must be auto, {', '.join(RUNTIMES)}")
+        if self.runtime == "cri" and not self.runtime_endpoint:
+            raise BadConfig(
+                "cannot use --runtime cri: name its socket with --runtime-endpoint, like "
+                "unix:///run/containerd/containerd.sock"
+            )
         _check_duration("--event-ttl", self.event_ttl, least=1)
         _check_duration("--node-monitor-grace-period", self.node_monitor_grace_period, least=2)
         _check_duration("--request-timeout", self.request_timeout, least=1)

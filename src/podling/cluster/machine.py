@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from podling.aio.clock import SystemClock
 from podling.network.host import Host
@@ -26,6 +26,9 @@ from .config import ClusterConfig
 from .errors import Unprivileged
 from .layout import Layout
 from .nodes import NodePlan, plans
+
+if TYPE_CHECKING:
+    from podling.network.bridge import NodeNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class RuntimeRow:
     ``shared`` says what it does not keep apart here; ``ran`` whether a node of its may have left something.
     """
 
-    probe: Callable[[Host], Coroutine[Any, Any, list[Finding]]]
+    probe: Callable[[Host, ClusterConfig], Coroutine[Any, Any, list[Finding]]]
     make: Callable[[Layout, ClusterConfig, NodePlan], NodeParts]
     shared: Callable[[], Coroutine[Any, Any, tuple[str, ...]]]
     ran: Callable[[Host], bool]
@@ -109,7 +112,7 @@ def _uplink(layout: Layout, config: ClusterConfig, plan: NodePlan) -> Uplink:
 _AS_ROOT = "run as root with CAP_SYS_ADMIN (docker: --privileged)"
 
 
-async def _probe_oci(host: Host) -> list[Finding]:
+async def _probe_oci(host: Host, config: ClusterConfig) -> list[Finding]:
     from podling.network import probe as network
     from podling.runtime.interface import Unavailable
     from podling.runtime.oci import probe as oci
@@ -134,17 +137,11 @@ async def _probe_oci(host: Host) -> list[Finding]:
 
 
 def _make_oci(layout: Layout, config: ClusterConfig, plan: NodePlan) -> NodeParts:
-    from podling.network.bridge import NodeNetwork, Ranges
     from podling.runtime.images import ImageStore
     from podling.runtime.oci import OciConfig, OciRuntime
 
     host = host_of(layout, plan)
-    network = NodeNetwork(
-        host,
-        Names(layout.identity, plan.name),
-        ranges=Ranges(plan.pod_cidr, config.cluster_cidr, config.service_cidr),
-        uplink=_uplink(layout, config, plan),
-    )
+    network = _network(layout, config, plan)
     images = ImageStore(layout.images)
     settings = OciConfig(state_dir=host.state_dir / "runtime", cgroup_root=host.cgroup, host_netns=host.netns)
     runtime = OciRuntime(settings, images=images, network=network)
@@ -159,7 +156,78 @@ def _make_oci(layout: Layout, config: ClusterConfig, plan: NodePlan) -> NodePart
     )
 
 
-async def _probe_process(host: Host) -> list[Finding]:
+def _network(layout: Layout, config: ClusterConfig, plan: NodePlan) -> NodeNetwork:
+    from podling.network.bridge import NodeNetwork, Ranges
+
+    return NodeNetwork(
+        host_of(layout, plan),
+        Names(layout.identity, plan.name),
+        ranges=Ranges(plan.pod_cidr, config.cluster_cidr, config.service_cidr),
+        uplink=_uplink(layout, config, plan),
+    )
+
+
+async def _probe_cri(host: Host, config: ClusterConfig) -> list[Finding]:
+    from podling.network import probe as network
+    from podling.runtime.oci import probe as oci
+
+    groups = await asyncio.to_thread(oci.groups_fault)
+    return [
+        await find_endpoint(config.runtime_endpoint, required=True),
+        Finding("control groups", not groups, True, groups, "no Pod can run", _AS_ROOT),
+        *(Finding(*dataclasses.astuple(one)) for one in await network.probe(host)),
+    ]
+
+
+async def find_endpoint(endpoint: str, *, required: bool) -> Finding:
+    """Whether a runtime that speaks CRI answers at ``endpoint``, and who it is."""
+    from podling.runtime import cri
+    from podling.runtime.interface import Unavailable
+
+    try:
+        told = await cri.probe(endpoint)
+    except Unavailable as error:
+        fault, detail = str(error), ""
+    else:
+        fault, detail = told.fault, f"{endpoint} is {told.name} {told.version}"
+        detail += f"; its network is not ready: {told.network_fault}" if told.network_fault else ""
+    return Finding(
+        "CRI runtime",
+        ok=not fault,
+        required=required,
+        detail=fault or detail,
+        cost="'podling up --runtime cri' has nothing to run Pods",
+        remedy="start containerd or CRI-O, and name its socket with --runtime-endpoint",
+    )
+
+
+def _make_cri(layout: Layout, config: ClusterConfig, plan: NodePlan) -> NodeParts:
+    from podling.runtime.cri import CriConfig, CriImages, CriRuntime
+
+    host = host_of(layout, plan)
+    network = _network(layout, config, plan)
+    settings = CriConfig(
+        endpoint=config.runtime_endpoint,
+        owner=f"{layout.identity}/{plan.name}",
+        state_dir=_cri_folder(host),
+        cgroup_root=host.cgroup,
+    )
+    return NodeParts(
+        host=host,
+        network=network,
+        runtime=CriRuntime(settings, network=network),
+        images=CriImages(config.runtime_endpoint),
+        address=network.gateway,
+        pod_cidr=plan.pod_cidr,
+        caps=True,
+    )
+
+
+def _cri_folder(host: Host) -> Path:
+    return host.state_dir / "cri"
+
+
+async def _probe_process(host: Host, config: ClusterConfig) -> list[Finding]:
     from podling.runtime.interface import Unavailable
     from podling.runtime.process import probe
 
@@ -207,7 +275,7 @@ async def _shared_by_processes() -> tuple[str, ...]:
     return (await probe()).not_isolated
 
 
-async def _nothing_missing(host: Host) -> list[Finding]:
+async def _nothing_missing(host: Host, config: ClusterConfig) -> list[Finding]:
     return []
 
 
@@ -246,6 +314,9 @@ RUNTIMES: dict[str, RuntimeRow] = {
         shared=_shared_by_processes,
         ran=lambda host: _process_folder(host).exists(),
     ),
+    "cri": RuntimeRow(
+        probe=_probe_cri, make=_make_cri, shared=_nothing_shared, ran=lambda host: _cri_folder(host).exists()
+    ),
     "simulated": RuntimeRow(
         probe=_nothing_missing, make=_make_simulated, shared=_nothing_shared, ran=lambda host: False
     ),
@@ -256,7 +327,7 @@ AUTO = ("oci", "process")
 async def choose(config: ClusterConfig, host: Host) -> Choice:
     """The runtime for this machine; ``Unprivileged`` if none works, or the one asked for does not."""
     if config.runtime != "auto":
-        lacking = await _lacking(config.runtime, host)
+        lacking = await _lacking(config.runtime, host, config)
         if lacking:
             raise Unprivileged(
                 f"cannot use --runtime {config.runtime}: {lacking}; 'podling doctor' tells more"
@@ -264,7 +335,7 @@ async def choose(config: ClusterConfig, host: Host) -> Choice:
         return Choice(runtime=config.runtime, not_isolated=await RUNTIMES[config.runtime].shared())
     reasons: list[str] = []
     for name in AUTO if config.nodes == 1 else AUTO[:1]:
-        lacking = await _lacking(name, host)
+        lacking = await _lacking(name, host, config)
         if not lacking:
             note = f"runtime {name} instead of {'; '.join(reasons)}" if reasons else ""
             return Choice(runtime=name, note=note, not_isolated=await RUNTIMES[name].shared())
@@ -273,6 +344,6 @@ async def choose(config: ClusterConfig, host: Host) -> Choice:
     raise Unprivileged(f"cannot {what} here: no {'; no '.join(reasons)}; 'podling doctor' tells more")
 
 
-async def _lacking(name: str, host: Host) -> str:
-    findings = await RUNTIMES[name].probe(host)
+async def _lacking(name: str, host: Host, config: ClusterConfig) -> str:
+    findings = await RUNTIMES[name].probe(host, config)
     return "; ".join(one.detail or one.name for one in findings if one.required and not one.ok)
