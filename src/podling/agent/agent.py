@@ -33,6 +33,7 @@ from podling.runtime.interface import ContainerState, Images, Runtime, RuntimeIn
 from . import machine
 from .claims import Claims
 from .config import AgentConfig
+from .csi.service import Csi
 from .eviction.manager import Evictions
 from .eviction.observer import Observer
 from .eviction.pressure import Pressure
@@ -199,7 +200,8 @@ class Agent(Service):
         await node.write()
         await self._local_path.start()
         self.tasks.start(node.run(self.tasks), name="node")
-        if kit.info.name != SIMULATED:  # whose images take no room on the disk
+        if kit.info.name != SIMULATED:  # whose images take no room on the disk, and which no driver mounts for
+            self._csi.start()
             self.tasks.start(self._image_garbage(kit).run(), name="image garbage")
         self.tasks.start(self._log_rotation(kit).run(), name="log rotation")
         self.tasks.start(self._evictions(kit).run(), name="evictions")
@@ -260,6 +262,7 @@ class Agent(Service):
             await self._pods.close()
         await self._local_path.stop()
         if self._kit is not None:
+            await self._csi.close()
             await self._kit.probes.close()
             await self._kit.references.close()
             await self._kit.observed.close()
@@ -278,7 +281,10 @@ class Agent(Service):
         references = References(self._client, random=random, on_change=self._references_changed)
         tokens = Tokens(self._client, clock=clock)
         services = self._informers.get(core_v1.Service)
-        self._node = self._node_object(found, facts, info)
+        node = self._node = self._node_object(found, facts, info)
+        self._csi = Csi(
+            paths.plugins_registry, self._client, node=lambda: node.node, on_change=self._drivers_changed
+        )
         claims = Claims(self._client, node=config.node_name, node_labels=self._labels, pods=paths.pods)
         kit = Kit(
             config=config,
@@ -301,7 +307,12 @@ class Agent(Service):
                 on_pulled=self._node.changed,
             ),
             volumes=VolumeManager(
-                paths, references=references, tokens=tokens, claims=claims, facts=facts.of_pod
+                paths,
+                references=references,
+                tokens=tokens,
+                claims=claims,
+                drivers=self._csi.drivers,
+                facts=facts.of_pod,
             ),
             references=references,
             tokens=tokens,
@@ -365,6 +376,11 @@ class Agent(Service):
     def _changed(self, uid: str) -> None:
         if self._pods is not None:
             self._pods.wake(uid)
+
+    def _drivers_changed(self) -> None:
+        """A CSI driver has come: what waited for it is tried again."""
+        for worker in self._pods.workers() if self._pods is not None else ():
+            worker.references_changed()
 
     def _references_changed(self, uid: str) -> None:
         if self._pods is not None:

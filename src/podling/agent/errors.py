@@ -24,11 +24,12 @@ class ConfigFault(AgentFault):
 
 
 class VolumeFault(AgentFault):
-    """A volume cannot be set up."""
+    """A volume cannot be set up; ``stage`` is what upstream calls the step."""
 
-    def __init__(self, message: str, *, event: str = FAILED_MOUNT) -> None:
+    def __init__(self, message: str, *, event: str = FAILED_MOUNT, stage: str = "SetUp") -> None:
         super().__init__(message)
         self.event = event
+        self.stage = stage
 
 
 class VolumeFaults(AgentFault):

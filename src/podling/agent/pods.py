@@ -23,6 +23,7 @@ from podling.runtime.interface import Sandbox
 
 from . import admission, permits
 from .eviction import pressure
+from .errors import VolumeFault
 from .kit import Kit
 from .node.qosgroups import QosGroups
 from .podstate import Verdict
@@ -233,12 +234,24 @@ class Pods:
         self._settle()
         self._static.ended(worker.memory.pod)
 
+    async def _take_down(self, uid: str) -> None:
+        """What is left of a Pod that nobody knows; what cannot go before a CSI driver is back is tried again."""
+        try:
+            await self._kit.volumes.unmount(uid)
+        except VolumeFault as fault:
+            log.warning("cannot take down volumes of former Pod %s: %s", uid, fault)
+            self._tasks.start(self._take_down_later(uid), name=f"take down {uid}")
+
+    async def _take_down_later(self, uid: str) -> None:
+        await asyncio.sleep(_AGAIN.cap)
+        await self._take_down(uid)
+
     async def _sweep(self) -> None:
         """Remove what former Pods left on the disk."""
         pods, logs = self._kit.paths.pods, self._kit.paths.all_logs
         for folder in [*pods.iterdir()] if pods.is_dir() else []:
             if folder.name not in self._workers:
-                await self._kit.volumes.unmount(folder.name)
+                await self._take_down(folder.name)
         for folder in [*logs.iterdir()] if logs.is_dir() else []:
             if folder.name.rpartition("_")[2] not in self._workers:
                 await asyncio.to_thread(shutil.rmtree, folder)

@@ -1,4 +1,4 @@
-"""ConfigMaps and Secrets that the node's Pods refer to, each watched by itself while a Pod needs it, and trust bundles.
+"""ConfigMaps and Secrets that the node's Pods refer to, each watched by itself while a Pod needs it; trust bundles and CSI drivers.
 
 One watch an object, as kubelet does it: a node may read only what its own Pods name, and what it reads is told to it when it
 changes.  Trust bundles are the cluster's and chosen by labels, so all of them are watched by one, once a Pod wants any.
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from podling.aio import tasks
 from podling.api import kinds
-from podling.api.types import certificates_v1, core_v1
+from podling.api.types import certificates_v1, core_v1, storage_v1
 from podling.client.client import Client
 from podling.client.informer import Handler, Informer
 
@@ -39,6 +39,7 @@ _KINDS = {
     "ConfigMap": kinds.CONFIG_MAP,
     "Secret": kinds.SECRET,
     "ClusterTrustBundle": kinds.CLUSTER_TRUST_BUNDLE,
+    "CSIDriver": kinds.CSI_DRIVER,
 }
 
 
@@ -77,6 +78,11 @@ class References:
     async def trust_bundles(self, holder: str) -> Sequence[certificates_v1.ClusterTrustBundle]:
         """All of them as of now.  Raises ``Unknown``."""
         return (await self._synced(holder, _BUNDLES)).list()
+
+    async def csi_driver(self, holder: str, name: str) -> storage_v1.CSIDriver | None:
+        """What the cluster says of a driver; None if nothing.  Raises ``Unknown``."""
+        found: storage_v1.CSIDriver | None = await self._get(holder, Key("CSIDriver", "", name))
+        return found
 
     def release(self, holder: str) -> None:
         """``holder`` needs nothing any more."""

@@ -41,6 +41,7 @@ UMOUNT_NOFOLLOW: Final = 0x8
 
 IN_MOVED_TO: Final = 0x80
 IN_CREATE: Final = 0x100
+IN_DELETE: Final = 0x200
 _IN_NONBLOCK: Final = 0x800
 _IN_CLOEXEC: Final = 0x80000
 

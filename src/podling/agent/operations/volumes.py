@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from podling.agent.errors import FAILED_MOUNT, VolumeFaults
+import asyncio
+import logging
+
+from podling.agent.errors import FAILED_MOUNT, VolumeFault, VolumeFaults
 from podling.agent.kit import Kit
 from podling.agent.podmemory import MOUNT, Memory
 from podling.agent.podstate import MountVolumes, UnmountVolumes
+
+log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 123.0
 """After this long without all volumes the Pod as a whole is told to wait (kubelet's podAttachAndMountTimeout)."""
@@ -35,4 +40,11 @@ async def mount(kit: Kit, memory: Memory, _: MountVolumes) -> None:
 
 async def unmount(kit: Kit, memory: Memory, _: UnmountVolumes) -> None:
     memory.volumes_ready = False
-    await kit.volumes.unmount(memory.uid)
+    try:
+        await kit.volumes.unmount(memory.uid)
+    except VolumeFault as fault:
+        log.warning("cannot take down volumes of Pod %s/%s: %s", memory.namespace, memory.name, fault)
+        now = kit.clock.now()
+        await asyncio.sleep(memory.fail("unmount", MOUNT, now) - now)
+    else:
+        memory.succeed("unmount")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from podling.agent.csi.drivers import Drivers
 from podling.agent.podspec.fields import Facts
 from podling.api.storage import claims
-from podling.api.types import certificates_v1, core_v1
+from podling.api.types import certificates_v1, core_v1, storage_v1
 
 from . import ownership
 
@@ -26,6 +27,14 @@ class Objects(Protocol):
 
     async def trust_bundles(self) -> Sequence[certificates_v1.ClusterTrustBundle]:
         """Those of the whole cluster."""
+        ...
+
+    async def csi_driver(self, name: str) -> storage_v1.CSIDriver | None:
+        """What the cluster says of a CSI driver."""
+        ...
+
+    def csi_drivers(self) -> Drivers:
+        """The drivers of this node."""
         ...
 
     async def persistent_volume(self, pod: core_v1.Pod, use: claims.Use) -> core_v1.PersistentVolume:

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from podling.agent.claims import Claims
-from podling.agent.errors import FAILED_MOUNT, AgentFault, VolumeFault, VolumeFaults
+from podling.agent.csi.drivers import Drivers
+from podling.agent.errors import AgentFault, VolumeFault, VolumeFaults
 from podling.agent.paths import Paths
 from podling.agent.podspec.fields import Facts
 from podling.agent.references import References
 from podling.agent.tokens import Tokens
 from podling.api.storage.claims import Use
-from podling.api.types import certificates_v1, core_v1
+from podling.api.types import certificates_v1, core_v1, storage_v1
 from podling.runtime import removal
 
-from . import loop
+from . import csi, loop
 from .context import Context
 from .table import plugin_for
 
@@ -36,6 +37,7 @@ class _Objects:
     references: References
     tokens: Tokens
     claims: Claims
+    drivers: Drivers
 
     async def config_map(self, namespace: str, name: str) -> core_v1.ConfigMap | None:
         return await self.references.config_map(self.holder, namespace, name)
@@ -48,6 +50,12 @@ class _Objects:
 
     async def trust_bundles(self) -> Sequence[certificates_v1.ClusterTrustBundle]:
         return await self.references.trust_bundles(self.holder)
+
+    async def csi_driver(self, name: str) -> storage_v1.CSIDriver | None:
+        return await self.references.csi_driver(self.holder, name)
+
+    def csi_drivers(self) -> Drivers:
+        return self.drivers
 
     async def persistent_volume(self, pod: core_v1.Pod, use: Use) -> core_v1.PersistentVolume:
         return await self.claims.volume_of(pod, use)
@@ -63,12 +71,14 @@ class VolumeManager:
         references: References,
         tokens: Tokens,
         claims: Claims,
+        drivers: Drivers,
         facts: Callable[[], Facts],
     ) -> None:
         self._paths = paths
         self._references = references
         self._tokens = tokens
         self._claims = claims
+        self._drivers = drivers
         self._facts = facts
         self._mounted: dict[str, Mounted] = {}
 
@@ -110,7 +120,11 @@ class VolumeManager:
         return uid in self._mounted or self._paths.pod(uid).exists()
 
     async def unmount(self, uid: str) -> None:
-        """Take everything down and remove the Pod's folder.  Safe to repeat, also for Pods that are not known."""
+        """Take everything down and remove the Pod's folder.  Safe to repeat, also for Pods that are not known.
+
+        Raises ``VolumeFault`` if a driver does not let go of a volume; nothing is removed then.
+        """
+        await csi.tear_down(self._paths.volumes(uid), self._drivers)
         self._references.release(uid)
         self._tokens.release(uid)
         self._mounted.pop(uid, None)
@@ -124,15 +138,15 @@ class VolumeManager:
             memory = self._paths.memory / uid / volume.name
             for place in (path, memory):
                 place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            objects = _Objects(uid, self._references, self._tokens, self._claims)
+            objects = _Objects(uid, self._references, self._tokens, self._claims, self._drivers)
             return await plugin.set_up(
                 Context(
                     pod=pod, volume=volume, path=path, memory=memory, facts=self._facts(), objects=objects
                 )
             )
         except AgentFault as fault:
-            event = fault.event if isinstance(fault, VolumeFault) else FAILED_MOUNT
-            raise VolumeFault(_failed(volume, str(fault)), event=event) from fault
+            own = fault if isinstance(fault, VolumeFault) else VolumeFault(str(fault))
+            raise VolumeFault(_failed(volume, str(fault), own.stage), event=own.event) from fault
         except OSError as error:
             raise VolumeFault(_failed(volume, _words(error))) from error
 
@@ -147,8 +161,8 @@ def _volumes(pod: core_v1.Pod) -> list[core_v1.Volume]:
     return (pod.spec.volumes if pod.spec else None) or []
 
 
-def _failed(volume: core_v1.Volume, why: str) -> str:
-    return f'MountVolume.SetUp failed for volume "{volume.name}" : {why}'
+def _failed(volume: core_v1.Volume, why: str, stage: str = "SetUp") -> str:
+    return f'MountVolume.{stage} failed for volume "{volume.name}" : {why}'
 
 
 def _words(error: OSError) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from podling.agent.errors import VolumeFault
 from podling.api.types import core_v1
 
-from . import claim, configmap, downward, emptydir, hostpath, image, projected, secret
+from . import claim, configmap, csi, downward, emptydir, hostpath, image, projected, secret
 from .context import Plugin
 
 PLUGINS: tuple[Plugin, ...] = (
     claim.CLAIM,
     claim.EPHEMERAL,
     configmap.PLUGIN,
+    csi.PLUGIN,
     downward.PLUGIN,
     emptydir.PLUGIN,
     hostpath.PLUGIN,

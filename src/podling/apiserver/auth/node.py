@@ -92,6 +92,8 @@ def secrets_of(pod: core_v1.Pod) -> Iterator[str]:
     for volume in spec.volumes or ():
         if volume.secret is not None:
             yield volume.secret.secret_name or ""
+        if volume.csi is not None and volume.csi.node_publish_secret_ref is not None:
+            yield volume.csi.node_publish_secret_ref.name or ""
     for container in _containers(spec):
         for source_all in container.env_from or ():
             if source_all.secret_ref is not None:

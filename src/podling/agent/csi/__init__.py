@@ -1,0 +1,7 @@
+"""CSI drivers on this node: programs, mostly in Pods, that mount volumes for it when asked over their sockets.
+
+    a driver's registrar puts a socket into plugins_registry/ -> ``registration`` asks it who it is and tells it whether it is taken
+    -> ``drivers`` knows it, the node's CSINode shows it -> ``volumes/csi`` has it publish and unpublish volumes
+
+Inline (ephemeral) volumes are published.  PersistentVolumes of CSI drivers are not: those need an attacher, which is not here yet.
+"""

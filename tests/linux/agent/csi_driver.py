@@ -1,0 +1,125 @@
+"""A small CSI driver: a real gRPC server on a unix socket that mounts a tmpfs for each volume and writes into it what it was told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from podling.agent.csi.messages import CODEC
+from podling.runtime import linux
+
+NAME = "test.csi.podling.dev"
+
+
+@dataclass
+class Driver:
+    """``calls``: the methods that were called, with their fields; ``kind`` and ``versions`` are how it introduces itself."""
+
+    kind: str = "CSIPlugin"
+    versions: tuple[str, ...] = ("1.0.0",)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def of(self, method: str) -> list[dict[str, Any]]:
+        return [fields for name, fields in self.calls if name == method]
+
+    async def get_info(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"type": self.kind, "name": NAME, "endpoint": "", "supported_versions": [*self.versions]}
+
+    async def notify(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    async def node_info(self, _: dict[str, Any]) -> dict[str, Any]:
+        topology = {"segments": {f"topology.{NAME}/zone": "here"}}
+        return {"node_id": "machine-7", "max_volumes_per_node": 3, "accessible_topology": topology}
+
+    async def publish(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        if "fail" in wanted["volume_context"]:
+            raise LookupError(wanted["volume_context"]["fail"])
+        target = Path(wanted["target_path"])
+        target.mkdir(exist_ok=True)
+        if not target.is_mount():
+            linux.mount("none", str(target), "tmpfs", data="mode=0755")
+        for key, value in {**wanted["volume_context"], **wanted["secrets"]}.items():
+            (target / key.rpartition("/")[2]).write_text(value)
+        return {}
+
+    async def unpublish(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        target = Path(wanted["target_path"])
+        linux.unmount(str(target))
+        if target.exists():
+            target.rmdir()
+        return {}
+
+    @asynccontextmanager
+    async def serving(self, folder: Path) -> AsyncIterator[Path]:
+        """Its socket in a folder of plugins."""
+        server = grpc.aio.server()
+        server.add_generic_rpc_handlers(
+            (
+                self._service(
+                    "pluginregistration.Registration",
+                    GetInfo=(self.get_info, "InfoRequest", "PluginInfo"),
+                    NotifyRegistrationStatus=(
+                        self.notify,
+                        "RegistrationStatus",
+                        "RegistrationStatusResponse",
+                    ),
+                ),
+                self._service(
+                    "csi.v1.Node",
+                    NodeGetInfo=(self.node_info, "NodeGetInfoRequest", "NodeGetInfoResponse"),
+                    NodePublishVolume=(
+                        self.publish,
+                        "NodePublishVolumeRequest",
+                        "NodePublishVolumeResponse",
+                    ),
+                    NodeUnpublishVolume=(
+                        self.unpublish,
+                        "NodeUnpublishVolumeRequest",
+                        "NodeUnpublishVolumeResponse",
+                    ),
+                    NodeGetCapabilities=(
+                        self.notify,
+                        "NodeGetCapabilitiesRequest",
+                        "NodeGetCapabilitiesResponse",
+                    ),
+                ),
+            )
+        )
+        path = folder / "test-reg.sock"
+        server.add_insecure_port(f"unix://{path}")
+        await server.start()
+        try:
+            yield path
+        finally:
+            await server.stop(None)
+            path.unlink(missing_ok=True)
+
+    def _service(self, name: str, **methods: tuple[Any, str, str]) -> grpc.GenericRpcHandler:
+        handlers = {
+            method: grpc.unary_unary_rpc_method_handler(
+                self._recorded(method, act),
+                request_deserializer=lambda data, kind=request: CODEC.decode(kind, data),
+                response_serializer=lambda message, kind=answer: CODEC.encode(kind, message),
+            )
+            for method, (act, request, answer) in methods.items()
+        }
+        return grpc.method_handlers_generic_handler(name, handlers)
+
+    def _recorded(
+        self, method: str, act: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+    ) -> Callable[[dict[str, Any], Any], Awaitable[dict[str, Any]]]:
+        async def handle(message: dict[str, Any], context: Any) -> dict[str, Any]:
+            self.calls.append((method, message))
+            try:
+                return await act(message)
+            except LookupError as error:
+                await context.abort(grpc.StatusCode.NOT_FOUND, str(error.args[0]))
+                raise
+
+        return handle
