@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+PACKINGS = {
+    "gzip": (LAYER, lambda data: gzip.compress(data, mtime=0)),
+    "plain": ("application/vnd.oci.image.layer.v1.tar", lambda data: data),
+    "zstd": (
+        "application/vnd.oci.image.layer.v1.tar+zstd",
+        lambda data: subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout,
+    ),
+}
 CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
@@ -57,7 +66,7 @@ class Registry:
         self._thread.join()
         self._server.server_close()
 
-    def put(self, name, tag, layers, *, config=None, architectures=()):
+    def put(self, name, tag, layers, *, config=None, architectures=(), packing="gzip"):
         """Add an image of uncompressed ``layers``; with ``architectures`` behind an index. Returns its config's digest."""
         document = {
             "architecture": "amd64",
@@ -66,14 +75,19 @@ class Registry:
             "rootfs": {"type": "layers", "diff_ids": [digest(one) for one in layers]},
         }
         config_bytes = json.dumps(document).encode()
+        kind, pack = PACKINGS[packing]
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": self._blob(CONFIG, config_bytes),
-            "layers": [self._blob(LAYER, gzip.compress(one, mtime=0)) for one in layers],
+            "layers": [self._blob(kind, pack(one)) for one in layers],
         }
         self._manifest(name, tag, MANIFEST, manifest, architectures)
         return digest(config_bytes)
+
+    def layers_of(self, name, tag):
+        """The digests of an image's layers."""
+        return [one["digest"] for one in json.loads(self.manifests[name, tag][1])["layers"]]
 
     def _manifest(self, name, tag, kind, manifest, architectures):
         data = json.dumps(manifest).encode()

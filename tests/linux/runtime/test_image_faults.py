@@ -4,6 +4,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,12 +99,12 @@ async def test_an_image_of_no_layers_cannot_be_run_but_does_no_harm(store, regis
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 24 MB."""
+    """A file system of 12 MB."""
     if os.geteuid() != 0:
         pytest.skip("needs root: a file system of its own")
     place = tmp_path / "disk"
     place.mkdir()
-    linux.mount("tmpfs", str(place), "tmpfs", 0, "size=24m")
+    linux.mount("tmpfs", str(place), "tmpfs", 0, "size=12m")
     yield place
     linux.unmount(str(place))
 
@@ -111,13 +112,13 @@ def small_disk(tmp_path):
 async def test_a_full_disk_is_told_and_nothing_of_the_image_stays(tmp_path, registry, small_disk):
     store = _store(tmp_path, small_disk / "images")
     await store.start()
-    noise = os.urandom(8 << 20)
+    noise = os.urandom(3 << 20)
     registry.put("app", "v1", [layer({"kept": b"1"})])
     kept = await store.pull(f"{registry.address}/app:v1")
     registry.put(
-        "app", "large", [layer({"noise": noise, "more": os.urandom(20 << 20)})]
+        "app", "large", [layer({"noise": noise, "more": os.urandom(10 << 20)})]
     )  # no room for the blob
-    registry.put("app", "wide", [layer({"zeros": bytes(64 << 20)})])  # nor for what is in it
+    registry.put("app", "wide", [layer({"zeros": bytes(32 << 20)})])  # nor for what is in it
     before = left(store)
     for tag in ("large", "wide"):
         with pytest.raises(ImageFault, match="no space left on device") as caught:
@@ -125,8 +126,8 @@ async def test_a_full_disk_is_told_and_nothing_of_the_image_stays(tmp_path, regi
         assert caught.value.reason == "ErrImagePull"
         assert left(store) == before
     assert [found.id for found in await store.list()] == [kept.id]
-    registry.put("app", "fits", [layer({"noise": noise[: 4 << 20]})])
-    assert (await store.pull(f"{registry.address}/app:fits")).size == 4 << 20
+    registry.put("app", "fits", [layer({"noise": noise[: 2 << 20]})])
+    assert (await store.pull(f"{registry.address}/app:fits")).size == 2 << 20
 
 
 def _pull(root, conf_folder, name):
@@ -154,8 +155,47 @@ async def test_one_process_pulls_an_image_once_however_many_want_it(store, regis
     name = f"{registry.address}/app:v1"
     found = await asyncio.gather(*(store.pull(name) for _ in range(5)))
     assert len({one.id for one in found}) == 1
-    blobs = [path for path in registry.requests if "/blobs/" in path]
-    assert len(blobs) == len(set(blobs))
+    [of_layer] = registry.layers_of("app", "v1")
+    assert registry.requests.count(f"/v2/app/blobs/{of_layer}") == 1
+
+
+async def test_only_layers_that_are_not_here_are_fetched(store, registry, tmp_path):
+    base, top = layer({"base": os.urandom(1000)}), [layer({"app": number}) for number in (b"1", b"2")]
+    registry.put("app", "v1", [base, top[0]])
+    await store.pull(f"{registry.address}/app:v1")
+    registry.put("app", "v2", [base, top[1]])
+    registry.requests.clear()
+    image = await store.pull(f"{registry.address}/app:v2")
+    old, new = registry.layers_of("app", "v2")
+    assert f"/v2/app/blobs/{new}" in registry.requests
+    assert f"/v2/app/blobs/{old}" not in registry.requests
+    rootfs = store.rootfs(image.id)
+    found = [path.read_bytes() for lower in rootfs.lower for path in Path(rootfs.layers_dir, lower).iterdir()]
+    assert found == [b"2", (Path(rootfs.layers_dir, rootfs.lower[1]) / "base").read_bytes()]
+    registry.put("app", "v3", [base], config={"Cmd": ["new"]})  # nothing but another configuration
+    registry.requests.clear()
+    image = await store.pull(f"{registry.address}/app:v3")
+    assert not [path for path in registry.requests if path.endswith(old)]
+    assert store.rootfs(image.id).config.cmd == ("new",)
+
+
+@pytest.mark.parametrize("packing", ["plain", "zstd", "gzip"])
+@pytest.mark.parametrize("known", [False, True])
+async def test_layers_come_in_every_packing(store, registry, packing, known):
+    if packing == "zstd" and shutil.which("zstd") is None:
+        pytest.skip("needs zstd to make such a layer")
+    layers = [layer({"base": b"b"}), layer({"app": b"1"})]
+    if known:
+        registry.put("app", "base", layers[:1])
+        await store.pull(f"{registry.address}/app:base")
+    image_id = registry.put("app", "v1", layers, packing=packing)
+    image = await store.pull(f"{registry.address}/app:v1")
+    rootfs = store.rootfs(image.id)
+    assert image.id == image_id
+    assert [[path.name for path in Path(rootfs.layers_dir, one).iterdir()] for one in rootfs.lower] == [
+        ["app"],
+        ["base"],
+    ]
 
 
 async def test_a_pull_that_is_given_up_leaves_nothing(store, registry):

@@ -18,7 +18,7 @@ from podling.runtime.interface import ImageFault
 
 from . import manifests
 from .content import Content
-from .records import ImageRecord, parse_config
+from .records import ImageConfig, ImageRecord, parse_config
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -47,14 +47,7 @@ def store(
 
     Raises ``ImageFault`` and ``ManifestFault``.
     """
-    try:
-        config, diff_ids = parse_config(document)
-    except msgspec.DecodeError as error:
-        raise ImageFault(f"cannot read image configuration: {error}") from error
-    if config.architecture and config.architecture != manifests.architecture():
-        raise manifests.ManifestFault(manifests.mismatch({f"{config.os}/{config.architecture}"}))
-    if len(diff_ids) != len(layers):
-        raise ImageFault(f"cannot read image: {len(layers)} layers but {len(diff_ids)} in its configuration")
+    config, diff_ids = _read(document, len(layers))
     fresh = []
     for diff_id, blob in zip(diff_ids, layers, strict=True):
         if not content.has_layer(diff_id):
@@ -63,6 +56,27 @@ def store(
     record = ImageRecord(id=manifests.digest(document), config=config, layers=diff_ids, pinned=pinned)
     content.add(record, layers=fresh, tags=tags, digests=digests)
     return record
+
+
+def missing(content: Content, document: bytes, layers: int) -> set[int]:
+    """The positions of the layers that are not here yet.  Raises ``ManifestFault``."""
+    _, diff_ids = _read(document, layers)
+    return {position for position, diff_id in enumerate(diff_ids) if not content.has_layer(diff_id)}
+
+
+def _read(document: bytes, layers: int) -> tuple[ImageConfig, tuple[str, ...]]:
+    """The configuration of an image of so many layers, if it is one and for this machine."""
+    try:
+        config, diff_ids = parse_config(document)
+    except msgspec.DecodeError as error:
+        raise manifests.ManifestFault(f"cannot read image configuration: {error}") from error
+    if config.architecture and config.architecture != manifests.architecture():
+        raise manifests.ManifestFault(manifests.mismatch({f"{config.os}/{config.architecture}"}))
+    if len(diff_ids) != layers:
+        raise manifests.ManifestFault(
+            f"cannot read image: {layers} layers but {len(diff_ids)} in its configuration"
+        )
+    return config, diff_ids
 
 
 def decompressed(raw: IO[bytes]) -> IO[bytes]:
