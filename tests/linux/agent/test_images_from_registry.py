@@ -18,6 +18,7 @@ from podling.agent.imagegc.collector import ImageGarbage
 from podling.agent.imagegc.decision import Disk, Policy
 from podling.aio.clock import SystemClock
 from podling.api.types import core_v1
+from podling.runtime.interface import ImageFault
 
 BUSYBOX = Path("/bin/busybox").read_bytes()
 FILES = {"bin/busybox": BUSYBOX}
@@ -222,6 +223,10 @@ async def test_the_content_of_an_image_is_a_volume(world: RealWorld, registry: D
     pulled = [message for reason, message in await world.events("reader") if reason == "Pulled"]
     assert pulled[0].startswith(f'Successfully pulled image "{registry.address}/data:v1"')
     assert is_ready(await world.get("reader"))
+    with pytest.raises(ImageFault, match=r"cannot remove image .*: container .* uses it"):
+        await world.images.remove(data["reference"])
+    await end(world, "reader")
+    await world.images.remove(data["reference"])
 
 
 async def end(world: RealWorld, name: str) -> None:

@@ -330,7 +330,8 @@ def _prepare(
 ) -> ContainerRecord:
     """The record as it was written down, with who the container's process will be."""
     folder.mkdir(mode=0o711)
-    context.images.content.hold(image.image_id, record.id, folder)
+    for used in _images(record):
+        context.images.content.hold(used, record.id, folder)
     who = plan.write(context, box, record.id, record.config, image, folder, pid_target=target)
     record = replace(record, user=ContainerUser(uid=who.uid, gid=who.gid, groups=who.groups))
     if record.log_path:
@@ -341,7 +342,13 @@ def _prepare(
 
 def _discard(context: Context, record: ContainerRecord, folder: Path) -> None:
     rootfs.remove(folder, context.config.writable / record.id)
-    context.images.content.release(record.image_id, record.id)
+    for used in _images(record):
+        context.images.content.release(used, record.id)
+
+
+def _images(record: ContainerRecord) -> set[str]:
+    """Its own and those that it mounts."""
+    return {record.image_id, *(mount.image for mount in record.config.mounts if mount.image)}
 
 
 def _update(context: Context, cell: Cell) -> Resources:
