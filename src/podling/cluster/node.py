@@ -11,7 +11,7 @@ import random
 
 from podling.agent.agent import Agent
 from podling.agent.config import AgentConfig
-from podling.agent.server.access import administrators_only
+from podling.agent.server.access import Delegated
 from podling.agent.server.server import KubeletServer
 from podling.aio.clock import SystemClock
 from podling.apiserver.config import TlsFiles
@@ -68,7 +68,11 @@ class Node:
         agent = self._agent
         agent.port = listening.getsockname()[1]
         await agent.start()
-        self._endpoints = KubeletServer(agent.kit, agent.pods, authorize=administrators_only)
+        self._endpoints = KubeletServer(
+            agent.kit,
+            agent.pods,
+            authorize=Delegated(agent.kit.client, node=self._plan.name, clock=agent.kit.clock),
+        )
         name, pki = f"kubelet-{self._plan.name}", self._layout.pki
         tls = TlsFiles(certificate=pki / f"{name}.crt", key=pki / f"{name}.key")
         await self._endpoints.listen(listening, server_context(tls, client_ca=(pki / "ca.crt").read_bytes()))

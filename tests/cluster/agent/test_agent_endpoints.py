@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
-from agent_world import AgentWorld, container, phase, waits_for
+from agent_world import NODE, AgentWorld, container, phase, waits_for
 
-from podling.agent.server.access import administrators_only
+from podling.agent.server.access import Delegated, Peer, Visitor, administrators_only
+from podling.api.types import authentication_v1, core_v1, rbac_v1
 
 SIMULATED = "simulated.podling.dev"
+
+
+async def everybody(visitor: Visitor, method: str, path: str) -> None:
+    """All may do everything."""
 
 
 @asynccontextmanager
@@ -23,7 +29,7 @@ async def serving(folder: Path, **options: Any) -> AsyncIterator[tuple[AgentWorl
     async with AgentWorld(folder) as world:
         listening = socket.create_server(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        options.setdefault("authorize", lambda peer, method, path: True)
+        options.setdefault("authorize", everybody)
         await world.agent.listen(listening, None, **options)
         async with aiohttp.ClientSession(url) as session:
             yield world, session
@@ -38,7 +44,68 @@ async def test_strangers_are_refused(tmp_path: Path):
     async with serving(tmp_path, authorize=administrators_only) as (_, session):
         status, words = await text(session, "/pods")
         assert status == 403
-        assert words == "Forbidden (user=system:anonymous, verb=GET, path=/pods)"
+        wanted = "Forbidden (user=system:anonymous, verb=get, resource=nodes, subresource(s)=[pods proxy])\n"
+        assert words == wanted
+
+
+RBAC = {"apiGroup": "rbac.authorization.k8s.io"}
+
+
+async def token_of(world: AgentWorld, name: str) -> str:
+    """A token of a ServiceAccount that is made here."""
+    await world.make(core_v1.ServiceAccount, name)
+    path = f"/api/v1/namespaces/default/serviceaccounts/{name}/token"
+    body = msgspec.json.encode(authentication_v1.TokenRequest())
+    answer = await world.client._caller.call("POST", path, body=body)
+    status = msgspec.json.decode(answer, type=authentication_v1.TokenRequest).status
+    assert status is not None
+    return status.token
+
+
+async def test_a_token_may_do_what_the_api_says(tmp_path: Path):
+    async with serving(tmp_path) as (world, _):
+        rule = {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]}
+        subject = {"kind": "ServiceAccount", "name": "monitor", "namespace": "default"}
+        reference = {**RBAC, "kind": "ClusterRole", "name": "monitor"}
+        meta = {"metadata": {"name": "monitor"}}
+        for kind, body in (
+            (rbac_v1.ClusterRole, {**meta, "rules": [rule]}),
+            (rbac_v1.ClusterRoleBinding, {**meta, "roleRef": reference, "subjects": [subject]}),
+        ):
+            await world.client.resource(kind).create(msgspec.convert(body, kind))
+        token = await token_of(world, "monitor")
+        assert world.agent is not None
+        access = Delegated(world.agent.kit.client, node=NODE, clock=world.clock)
+
+        async def code(path: str, token: str, method: str = "GET") -> int:
+            refusal = await access(Visitor(Peer(), token), method, path)
+            return refusal.code if refusal else 200
+
+        assert [await code(path, token) for path in ("/metrics", "/metrics/cadvisor")] == [200, 200]
+        refused = ("/pods", "/stats/summary", "/containerLogs/default/web/main", "/exec/default/web/main")
+        assert [await code(path, token) for path in refused] == [403] * len(refused)
+        assert await code("/metrics", token, method="POST") == 403
+        assert await code("/metrics", "nonsense") == 401
+        assert await code("/metrics", "") == 401
+        asked = len(world.requests)
+        assert await code("/metrics", token) == 200
+        assert len(world.requests) == asked
+
+
+async def test_certificates_of_the_api_server_and_administrators_need_no_question(tmp_path: Path):
+    async with serving(tmp_path) as (world, _):
+        assert world.agent is not None
+        access = Delegated(world.agent.kit.client, node=NODE, clock=world.clock)
+        asked = len(world.requests)
+        for peer in (Peer("kube-apiserver-kubelet-client"), Peer("ann", ("system:masters",))):
+            assert await access(Visitor(peer), "POST", "/exec/default/web/main") is None
+        assert len(world.requests) == asked
+        refusal = await access(Visitor(Peer("bob")), "GET", "/configz")
+        assert refusal is not None
+        assert (
+            refusal.words
+            == "Forbidden (user=bob, verb=get, resource=nodes, subresource(s)=[configz proxy])\n"
+        )
 
 
 async def test_health_pods_and_unknown_paths(tmp_path: Path):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
+import urllib.error
+import urllib.request
 
 import pytest
-from tour_world import Kubectl, installed
+from tour_world import LIMIT, Kubectl, installed
 
 pytestmark = [pytest.mark.kubectl, pytest.mark.linux]
 BUSY = """
@@ -89,3 +92,39 @@ def test_an_autoscaler_answers_to_load(kubectl, busy):
     assert re.search(
         rf"^{busy} +Deployment/{busy} +cpu: \d+%/50% +1 +2 ", kubectl("get", "hpa"), re.MULTILINE
     )
+
+
+@pytest.fixture
+def monitor(kubectl):
+    """The token of an account that may read nodes' metrics."""
+    kubectl("create", "serviceaccount", "monitor")
+    kubectl("create", "clusterrole", "monitor", "--verb=get", "--resource=nodes/metrics")
+    kubectl(
+        "create", "clusterrolebinding", "monitor", "--clusterrole=monitor", "--serviceaccount=default:monitor"
+    )
+    yield kubectl("create", "token", "monitor").strip()
+    for kind in ("clusterrolebinding", "clusterrole", "serviceaccount"):
+        kubectl("delete", kind, "monitor")
+
+
+def test_a_monitor_asks_the_node_itself_with_its_own_token(kubectl, busy, monitor):
+    (found,) = json.loads(kubectl("get", "nodes", "-o", "json"))["items"]
+    status = found["status"]
+    address = next(one["address"] for one in status["addresses"] if one["type"] == "InternalIP")
+    base = f"https://{address}:{status['daemonEndpoints']['kubeletEndpoint']['Port']}"
+
+    def asked(path, token):
+        request = urllib.request.Request(base + path, headers={"Authorization": f"Bearer {token}"})
+        unverified = ssl._create_unverified_context()
+        try:
+            with urllib.request.urlopen(request, context=unverified, timeout=LIMIT) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    code, said = asked("/metrics/cadvisor", monitor)
+    assert (code, 'pod="busy-' in said) == (200, True)
+    assert asked("/metrics", "nonsense") == (401, "Unauthorized")
+    code, said = asked("/pods", monitor)
+    assert code == 403
+    assert "user=system:serviceaccount:default:monitor, verb=get, resource=nodes" in said

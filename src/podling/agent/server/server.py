@@ -1,4 +1,4 @@
-"""The listener and its routes: aiohttp's low-level server on a given socket, every request judged by the peer's certificate."""
+"""The listener and its routes: aiohttp's low-level server on a given socket, every request judged by who asks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from podling.aio import metrics
 from podling.api.types import core_v1
 
 from . import cadvisor, configz, containers, logs, own, portforward, resource, streaming, summary
-from .access import Authorize, Peer, peer_of
+from .access import Authorize, Peer, Visitor, peer_of
 from .meter import Meter
 from .reading import Reading
 
@@ -138,12 +138,9 @@ class KubeletServer:
         return _text(own.render(self._kit, self._pods, reading, self._asked))
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        peer = self._peer(request)
-        if not self._authorize(peer, request.method, request.path):
-            who = peer.name or "system:anonymous"
-            return web.Response(
-                status=403, text=f"Forbidden (user={who}, verb={request.method}, path={request.path})"
-            )
+        refusal = await self._authorize(_visitor(request), request.method, request.path)
+        if refusal is not None:
+            return web.Response(status=refusal.code, text=refusal.words)
         path = request.path.rstrip("/") or "/"
         if (measure := MEASURES.get(path)) is not None:
             self._count(request, path.removeprefix("/"))
@@ -167,6 +164,9 @@ class KubeletServer:
             log.debug("the client of %s went away", request.path)
             raise
 
-    def _peer(self, request: web.BaseRequest) -> Peer:
-        transport = request.transport
-        return peer_of(transport.get_extra_info("peercert")) if transport is not None else Peer()
+
+def _visitor(request: web.BaseRequest) -> Visitor:
+    transport = request.transport
+    peer = peer_of(transport.get_extra_info("peercert")) if transport is not None else Peer()
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return Visitor(peer, token.strip() if scheme.lower() == "bearer" else "")
