@@ -8,7 +8,7 @@ from __future__ import annotations
 from podling.api import errors
 from podling.api.types import meta_v1
 
-from . import reviews, subresources
+from . import deprecation, reviews, subresources
 from .call import Call, Serve, Services
 from .request import Request, RequestInfo, Response, UserInfo
 from .resource import Resource
@@ -33,6 +33,8 @@ async def resource(services: Services, request: Request, user: UserInfo) -> Resp
     row = services.resources.find(info.group, info.version, info.resource)
     if row is None:
         raise errors.NoSuchResource
+    if told := deprecation.warning(info.group, info.version, info.resource):
+        request.warnings.append(told)
     call = Call(services, request, row, user)
     if info.subresource:
         return await _subresource(row, info)(call)

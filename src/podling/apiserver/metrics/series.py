@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from podling.aio.metrics import Histogram
+from podling.apiserver.deprecation import DEPRECATED
 from podling.apiserver.negotiate import APPLY_PATCH
 from podling.apiserver.request import Request
 
 from .families import DURATIONS, SIZES
 
-DEPRECATED = {("", "v1", "componentstatuses"): "", ("", "v1", "endpoints"): ""}
-"""Group, version and resource of what is deprecated -> the release that will serve it no more, where one is named."""
 _METHODS = frozenset({"DELETE", "GET", "PATCH", "POST", "PUT"})
 _CONNECTS = frozenset({"log", "exec", "portforward", "attach", "proxy"})
 
@@ -83,8 +82,8 @@ class Series:
         """Long-running requests under way."""
         self.durations = Histogram(DURATIONS.buckets)
         self.sizes = Histogram(SIZES.buckets) if self.verb in ("GET", "LIST") else None
-        removed = DEPRECATED.get((what.group, what.version, what.resource))
-        self.deprecated = None if removed is None or what.place else (*self.key[1:5], removed)
+        old = DEPRECATED.get((what.group, what.version, what.resource))
+        self.deprecated = None if old is None or what.place else (*self.key[1:5], old.removed)
 
     @property
     def labels(self) -> tuple[str, ...]:
