@@ -21,6 +21,9 @@ from pathlib import Path
 
 from podling.runtime.interface import Unavailable
 
+RUNTIMES = ("crun", "runc")
+"""The OCI runtimes that are known, the better first; each is a handler for RuntimeClasses where it is installed."""
+
 _SEARCH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
@@ -77,10 +80,14 @@ class OciConfig:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The programs found.  ``is_crun`` tells whose private habits hold (exec.fifo, seccomp annotation)."""
+    """The programs found.  ``is_crun`` tells whose private habits hold (exec.fifo, seccomp annotation).
+
+    ``others`` can be chosen by a RuntimeClass beside the default ``runtime``.
+    """
 
     runtime: Path
     conmon: Path
+    others: tuple[Path, ...] = ()
 
     @property
     def is_crun(self) -> bool:
@@ -89,7 +96,7 @@ class Tools:
 
 def find_tools(config: OciConfig) -> Tools:
     """Raises ``Unavailable`` naming the package that is missing."""
-    names = [config.runtime] if config.runtime else ["crun", "runc"]
+    names = [config.runtime] if config.runtime else list(RUNTIMES)
     runtime = next((path for name in names if (path := which(name))), None)
     conmon = which(config.conmon)
     if runtime is None:
@@ -98,7 +105,10 @@ def find_tools(config: OciConfig) -> Tools:
         )
     if conmon is None:
         raise Unavailable("cannot run containers: no conmon here (install the package conmon)")
-    return Tools(runtime.resolve(), conmon)
+    others = (path.resolve() for name in RUNTIMES if (path := which(name)))
+    return Tools(
+        runtime.resolve(), conmon, tuple(one for one in others if one.name != runtime.resolve().name)
+    )
 
 
 def which(name: str) -> Path | None:

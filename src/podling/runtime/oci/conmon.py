@@ -54,6 +54,10 @@ class Launcher:
     supervisors: CgroupTree
     must_move: bool
 
+    @property
+    def is_crun(self) -> bool:
+        return self.tools.is_crun
+
     async def create(
         self, container_id: str, folder: Path, *, log: str, tty: bool, stdin: bool, keep_stdin: bool
     ) -> int:

@@ -125,7 +125,7 @@ class Containers:
                 raise
 
     async def _launch(self, cell: Cell) -> None:
-        config, launcher = cell.record.config, self.context.launcher
+        config, launcher = cell.record.config, self.context.launcher(cell.record.handler)
         self.context.warmth.kindle_nowait()
         pid = await launcher.create(
             cell.id,
@@ -136,18 +136,18 @@ class Containers:
             keep_stdin=not config.stdin_once,
         )
         process, supervisor = ProcessId.of(pid), _supervisor(cell.folder)
-        await self._release(cell)
+        await self._release(cell, launcher)
         cell.move(ContainerState.RUNNING, started_at=time.time_ns(), process=process, conmon=supervisor)
         self.publish(cell)
         self._guard(cell)
         await self.context.workers.run(_note_start, self.context, cell)
 
-    async def _release(self, cell: Cell) -> None:
+    async def _release(self, cell: Cell, launcher: conmon.Launcher) -> None:
         try:
-            if self.context.tools.is_crun:
-                self.context.launcher.release(cell.id)
+            if launcher.is_crun:
+                launcher.release(cell.id)
                 return
-            argv = [str(self.context.launcher.runtime), f"--root={self.context.config.run}", "start", cell.id]
+            argv = [str(launcher.runtime), f"--root={self.context.config.run}", "start", cell.id]
             done = await spawn.run(argv, limit_seconds=_TOOL_SECONDS, thread=self.context.workers.executor)
         except (OSError, spawn.SpawnFault) as error:
             raise StartFault(f"cannot start container {cell.id}: {error}") from error
@@ -322,6 +322,7 @@ def _record(container_id: str, box: Box, config: ContainerConfig, image: Rootfs)
         log_path=log,
         stop_signal=spec.stop_signal(config, image.config),
         own_pids=box.config.namespaces.pid is NamespaceMode.CONTAINER and not config.pid_target,
+        handler=box.record.handler,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from podling.runtime.cgroups import CgroupTree, Warmth
@@ -24,6 +25,7 @@ class Context:
 
     ``tree`` holds Pods and containers and is used on any thread; ``supervisors`` reaches every hierarchy and is used
     outside the worker threads, which cannot see all.  ``starting`` bounds how many containers start side by side.
+    ``launchers`` are there by handler, "" being the default.
     """
 
     config: OciConfig
@@ -31,7 +33,7 @@ class Context:
     tree: CgroupTree
     supervisors: CgroupTree
     workers: Workers
-    launcher: Launcher
+    launchers: Mapping[str, Launcher]
     filters: Filters
     images: ImageStore
     network: SandboxNetwork
@@ -41,3 +43,7 @@ class Context:
     warmth: Warmth
     capabilities: frozenset[str] = field(default_factory=available)
     limits: ProcessLimits = field(default_factory=ProcessLimits.read)
+
+    def launcher(self, handler: str) -> Launcher:
+        """Of a handler; the default's for one whose program has been removed since."""
+        return self.launchers.get(handler) or self.launchers[""]

@@ -73,7 +73,8 @@ def write(
     )
     granted = capabilities.effective(security, context.capabilities)
     modules = SecurityModules.read()
-    filter_, annotations = _filter(context, config, granted)
+    is_crun = context.launcher(box.record.handler).is_crun
+    filter_, annotations = _filter(context, config, granted, is_crun=is_crun)
     plan = Plan(
         config=config,
         image=image.config,
@@ -108,11 +109,11 @@ def filter_key(context: Context, folder: Path) -> str | None:
 
 
 def _filter(
-    context: Context, config: ContainerConfig, granted: tuple[str, ...]
+    context: Context, config: ContainerConfig, granted: tuple[str, ...], *, is_crun: bool
 ) -> tuple[spec.Json | None, dict[str, str]]:
-    """The seccomp object, or its compiled form as an annotation once it is known."""
+    """The seccomp object, or its compiled form as an annotation once it is known, which only crun obeys."""
     wanted = seccomp.profile(config.security.seccomp, granted, privileged=config.security.privileged)
-    compiled = context.filters.find(context.filters.key(wanted)) if wanted is not None else None
+    compiled = context.filters.find(context.filters.key(wanted)) if wanted is not None and is_crun else None
     return (None, {seccomp.ANNOTATION: compiled}) if compiled is not None else (wanted, {})
 
 

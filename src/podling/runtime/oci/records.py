@@ -59,6 +59,7 @@ class SandboxRecord:
     ready: bool = False
     ips: tuple[str, ...] = ()
     pause: ProcessId | None = None
+    handler: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class ContainerRecord:
     log_path: str = ""
     stop_signal: int = 15
     own_pids: bool = True
+    handler: str = ""
     user: ContainerUser | None = None
 
 

@@ -11,6 +11,7 @@ import fcntl
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from podling.aio import spawn
@@ -83,15 +84,18 @@ class OciRuntime:
         space = await asyncio.to_thread(_prepare, config, supervisors)
         self._space = space
         self._workers = Workers(os.cpu_count() or 2, space, tree)
-        program = await self._workers.run(_program, config, tools)
-        launcher = Launcher(config, tools, program, self._workers, supervisors, must_move=_must_move(layout))
+        launchers = {
+            program.name: await self._launcher(replace(tools, runtime=program), layout, supervisors)
+            for program in (tools.runtime, *tools.others)
+        }
+        default = launchers[tools.runtime.name]
         self._context = context = Context(
             config=config,
             tools=tools,
             tree=tree,
             supervisors=supervisors,
             workers=self._workers,
-            launcher=launcher,
+            launchers={"": default, "oci": default, **launchers},
             filters=Filters(config.state_dir / "seccomp", version, enabled=tools.is_crun),
             images=self._images,
             network=self._network,
@@ -100,18 +104,22 @@ class OciRuntime:
             space=space,
             warmth=cgroups.Warmth(layout),
         )
-        self._sandboxes = Sandboxes(context, Pause(config, program, self._workers, tree))
+        self._sandboxes = Sandboxes(context, Pause(config, default.runtime, self._workers, tree))
         self._containers = Containers(context)
         self._sessions = Sessions(context, self._containers)
         self._info = RuntimeInfo(
             name=tools.runtime.name,
             version=version,
-            handlers=("", tools.runtime.name),
+            handlers=("", *launchers),
             recursive_readonly=linux.can_change_mount_trees(),
             strict_groups=True,
             user_namespaces=not usernamespaces.fault(config.state_dir),
         )
         await adoption.adopt(context, self._sandboxes, self._containers)
+
+    async def _launcher(self, tools: Tools, layout: cgroups.Layout, groups: cgroups.CgroupTree) -> Launcher:
+        program = await self._workers.run(_program, self._config, tools)
+        return Launcher(self._config, tools, program, self._workers, groups, must_move=_must_move(layout))
 
     async def close(self) -> None:
         """Let go; containers run on.  With no sandbox left, nothing of ours stays mounted either."""

@@ -101,7 +101,7 @@ class Sandboxes:
         self._check(config, handler)
         box_id = secrets.token_hex(32)
         folder = self.context.config.sandboxes / box_id
-        record = SandboxRecord(id=box_id, config=config, created_at=time.time_ns())
+        record = SandboxRecord(id=box_id, config=config, created_at=time.time_ns(), handler=handler)
         box = Box(record, folder)
         self.boxes[box_id] = box  # claims the Pod's attempt
         try:
@@ -163,9 +163,10 @@ class Sandboxes:
         await self.remove(box)
 
     def _check(self, config: SandboxConfig, handler: str) -> None:
-        if handler not in ("", "oci", self.context.tools.runtime.name):
+        known = self.context.launchers
+        if handler not in known:
             raise Unsupported(
-                f"runtime handler {handler!r}", f"this node has only {self.context.tools.runtime.name}"
+                f"runtime handler {handler!r}", f"this node has only {', '.join(filter(None, known))}"
             )
         if config.namespaces.users is not None:
             _check_users(self.context, config)

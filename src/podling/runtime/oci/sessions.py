@@ -134,6 +134,7 @@ class _Session:
     def __init__(self, context: Context, cell: Cell, name: str) -> None:
         self._context = context
         self._cell = cell
+        self._launcher = context.launcher(cell.record.handler)
         self._spec = cell.folder / f"{name}.json"
         self._pid = cell.folder / f"{name}.pid"
         self._log = cell.folder / f"{name}.log"
@@ -159,7 +160,7 @@ class _Session:
 
     @asynccontextmanager
     async def terminal(self) -> AsyncIterator[streams.TerminalStream]:
-        if not self._context.tools.is_crun:
+        if not self._launcher.is_crun:
             async with self._relayed_terminal() as stream:
                 yield stream
             return
@@ -196,7 +197,7 @@ class _Session:
 
     async def _spawn(self, extra: list[str], *, stdin: int, output: int) -> spawn.Process:
         argv = [
-            *(str(self._context.launcher.runtime), f"--root={self._context.config.run}"),
+            *(str(self._launcher.runtime), f"--root={self._context.config.run}"),
             *(f"--log={self._log}", "--log-format=json", "exec", "--process", str(self._spec)),
             *("--pid-file", str(self._pid), *extra, self._cell.id),
         ]
