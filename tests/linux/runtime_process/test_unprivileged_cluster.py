@@ -146,6 +146,11 @@ async def test_volumes_of_many_kinds_are_seen(here: Caged) -> None:
         assert written.stdout == b"more\n"
         hosts = await here.run("volumes", "reader", "cat", "/etc/hosts")
         assert hosts.stdout.rstrip().endswith(b"volumes")
+        maps = client.resource(core_v1.ConfigMap)
+        await maps.patch("numbers", {"data": {"one": "9;"}}, namespace="default")
+        wait = "until grep -q 9 /all/one; do sleep 0.05; done; cat /all/one /etc/one"
+        changed = await here.run("volumes", "reader", "sh", "-c", wait)
+        assert changed.stdout == b"9;1;", "a part of a volume stays as it was when the container started"
         await client.resource(core_v1.Pod).delete("volumes", namespace="default", grace_period_seconds=0)
     pods = here.layout.node(here.name) / "pods"
     await until(lambda: not list(pods.iterdir()))

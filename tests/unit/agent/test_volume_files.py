@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +166,35 @@ class TestSubPath:
     @pytest.mark.parametrize("part", ["..a", "a..b", "`id`", "$x", "a b"])
     def test_odd_names_are_names(self, part: str):
         subpath.check(part)
+
+    @root_only
+    def test_what_is_swapped_while_it_is_bound_never_leads_outside(self, tmp_path: Path):
+        volume, outside, target = tmp_path / "volume", tmp_path / "outside", tmp_path / "target"
+        (volume / "real").mkdir(parents=True)
+        outside.mkdir()
+        (volume / "real" / "inside").touch()
+        (volume / "d").symlink_to("real")
+        over = threading.Event()
+
+        def swap() -> None:
+            while not over.is_set():
+                for leads in ("../outside", str(outside), "real"):
+                    (volume / "next").symlink_to(leads)
+                    (volume / "next").rename(volume / "d")
+
+        swapping = threading.Thread(target=swap)
+        swapping.start()
+        try:
+            for _ in range(300):
+                with contextlib.suppress(OSError):
+                    subpath.make(volume, "d/made")
+                    subpath.bind(volume, "d", target)
+                    assert (target / "inside").exists()
+        finally:
+            over.set()
+            swapping.join()
+            removal.remove(target)
+        assert not [*outside.iterdir()]
 
 
 class TestExpansionOfSubPaths:
