@@ -181,7 +181,7 @@ async def test_log_past_its_size_is_put_aside(tmp_path: Path):
 async def test_log_that_cannot_be_rotated_stays_whole_and_holds_up_no_other(tmp_path: Path):
     deaf = _Writer(tmp_path / "deaf" / "0.log", deaf=True)
     blocked = _Writer(tmp_path / "blocked" / "0.log")
-    (tmp_path / "blocked" / "0.log.19700101-000010").mkdir()
+    (tmp_path / "blocked" / "0.log.19700101-000002").mkdir()
     sound = _Writer(tmp_path / "sound" / "0.log")
     await _rotated_once(deaf, blocked, sound)
     assert [path.name for path in deaf.log.path.parent.iterdir()] == ["0.log"]
