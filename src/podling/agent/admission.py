@@ -59,6 +59,28 @@ def fits(pod: core_v1.Pod, beside: list[core_v1.Pod], allocatable: Mapping[str, 
     return None
 
 
+def shortages(
+    pod: core_v1.Pod, others: Iterable[core_v1.Pod], allocatable: Mapping[str, str]
+) -> dict[str, quantity.Quantity]:
+    """How much of what the Pod asks for is not left, by resource."""
+    beside = [other for other in others if not pods.is_terminal(other)]
+    found = {}
+    for name, amount in {**pods.requests(pod), "pods": quantity.of(1)}.items():
+        if amount.is_zero or (name not in allocatable and pods.is_extended(name)):
+            continue
+        missing = sum((held(other, name) for other in beside), amount) - quantity.parse(
+            allocatable.get(name, "0")
+        )
+        if missing > quantity.ZERO:
+            found[name] = missing
+    return found
+
+
+def held(pod: core_v1.Pod, name: str) -> quantity.Quantity:
+    """What a Pod holds of a resource of its node."""
+    return quantity.of(1) if name == "pods" else pods.requests(pod).get(name, quantity.ZERO)
+
+
 def units(name: str, amount: quantity.Quantity) -> int:
     """As messages count a resource: CPU in thousandths."""
     return amount.milli_value() if name == "cpu" else amount.value()

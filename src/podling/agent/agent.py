@@ -11,7 +11,7 @@ import logging
 import shutil
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -46,8 +46,8 @@ from .imagepull.records import PullRecords
 from .kit import Kit, NodeFacts
 from .localpath import LocalPath
 from .logs.rotate import LogRotation, RunningLog
-from .node import events as nodeevents
 from .node import allocatable
+from .node import events as nodeevents
 from .node.registration import NodeObject
 from .observed import Observed
 from .paths import Paths
@@ -200,13 +200,16 @@ class Agent(Service):
         await node.write()
         await self._local_path.start()
         self.tasks.start(node.run(self.tasks), name="node")
-        if kit.info.name != SIMULATED:  # whose images take no room on the disk, and which no driver mounts for
+        free_disk: Callable[[], Awaitable[int]] | None = None
+        if kit.info.name != SIMULATED:  # its images take no room on the disk, and no driver mounts for it
             self._csi.start()
-            self.tasks.start(self._image_garbage(kit).run(), name="image garbage")
+            garbage = self._image_garbage(kit)
+            free_disk = garbage.remove_unused
+            self.tasks.start(garbage.run(), name="image garbage")
         self.tasks.start(self._log_rotation(kit).run(), name="log rotation")
-        self.tasks.start(self._evictions(kit).run(), name="evictions")
+        self.tasks.start(self._evictions(kit, free_disk).run(), name="evictions")
 
-    def _evictions(self, kit: Kit) -> Evictions:
+    def _evictions(self, kit: Kit, free_disk: Callable[[], Awaitable[int]] | None) -> Evictions:
         assert self._node is not None
         node = self._node
         self._pressure.on_change = node.changed
@@ -217,6 +220,7 @@ class Agent(Service):
             pressure=self._pressure,
             settings=kit.config.eviction,
             node=lambda: node.node,
+            free_disk=free_disk,
         )
 
     def _image_garbage(self, kit: Kit) -> ImageGarbage:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from podling.aio.backoff import Backoff, Streak
 from podling.aio.tasks import Tasks
@@ -22,8 +22,8 @@ from podling.client.informer import Handler, Informer
 from podling.runtime.interface import Sandbox
 
 from . import admission, permits
-from .eviction import pressure
 from .errors import VolumeFault
+from .eviction import preemption, pressure
 from .kit import Kit
 from .node.qosgroups import QosGroups
 from .podstate import Verdict
@@ -130,8 +130,34 @@ class Pods:
             self._tasks.start(
                 self._judge_again(pod), name=f"judge {pod.metadata.namespace}/{pod.metadata.name}"
             )
+        elif verdict is not None and (displaced := self._displaced(pod, verdict)):
+            self._in_doubt.add(uid)
+            name = f"make room for {pod.metadata.namespace}/{pod.metadata.name}"
+            self._tasks.start(self._make_room(pod, displaced), name=name)
         else:
             self._begin(pod, verdict)
+
+    def _displaced(self, pod: core_v1.Pod, verdict: Verdict) -> Sequence[PodWorker]:
+        """Whom a critical Pod that finds the node full makes go."""
+        if not verdict.reason.startswith("OutOf") or not pods.is_critical(pod):
+            return []
+        present = {worker.memory.uid: worker for worker in self._workers.values()}
+        others = [worker.memory.pod for worker in present.values() if worker.memory.verdict is None]
+        missing = admission.shortages(pod, others, self._kit.node.allocatable)
+        found = preemption.victims(pod, others, missing) or []
+        return [present[victim.metadata.uid or ""] for victim in found]
+
+    async def _make_room(self, pod: core_v1.Pod, displaced: Sequence[PodWorker]) -> None:
+        try:
+            for worker in displaced:
+                gone = preemption.PREEMPTED
+                self._kit.tell(worker.memory.pod, "Warning", gone.reason, gone.message)
+                worker.evict(gone)
+            for worker in displaced:
+                await worker.wait_ended()
+        finally:
+            self._in_doubt.discard(pod.metadata.uid or "")
+        self._begin_newest(pod)
 
     async def _judge_again(self, pod: core_v1.Pod) -> None:
         """The labels known here may be older than those that the scheduler went by: ask for them first."""
@@ -143,6 +169,10 @@ class Pods:
             log.warning("cannot read the node's labels for Pod %s/%s: %s", meta.namespace, meta.name, error)
         finally:
             self._in_doubt.discard(meta.uid or "")
+        self._begin_newest(pod)
+
+    def _begin_newest(self, pod: core_v1.Pod) -> None:
+        meta = pod.metadata
         newest = self._informer.get(meta.namespace or "", meta.name or "")
         if newest is not None and newest.metadata.uid == meta.uid:
             self._begin(newest, self._admit(newest))
@@ -190,7 +220,7 @@ class Pods:
         begun = bool(self._kit.observed.sandboxes(pod.metadata.uid or ""))
         if begun or pod.metadata.deletion_timestamp is not None or phase not in (None, "", "Pending"):
             return None
-        others = [worker.memory.pod for worker in self._workers.values()]
+        others = [worker.memory.pod for worker in self._workers.values() if not worker.has_ended()]
         held = pressure.verdict(pod, self._kit.pressure.conditions)
         return (
             held

@@ -83,6 +83,10 @@ class PodWorker:
             self.memory.verdict = verdict
             self.wake()
 
+    def has_ended(self) -> bool:
+        """Whether the Pod has given back what it used."""
+        return self._ended.is_set()
+
     async def wait_ended(self) -> None:
         """Wait until the Pod has given back what it used: its containers, sandbox and volumes are gone."""
         await self._ended.wait()

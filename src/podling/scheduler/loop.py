@@ -212,7 +212,8 @@ class Scheduler(Service):
             self._pod_gone(uid)
         elif pod.spec and pod.spec.node_name:
             self._queue.remove(uid)
-            self._snapshot.place(uid, pod.spec.node_name, demand_of(pod))
+            if self._snapshot.place(uid, pod.spec.node_name, demand_of(pod)):
+                self._wake(Cause.POD_REMOVED)
         elif wants_node(pod, self._scheduler_name):
             self._queue.add(pod, now=asyncio.get_running_loop().time())
             self._wakeup.set()

@@ -53,8 +53,10 @@ class PodDemand:
 
 
 def demand_of(pod: core_v1.Pod) -> PodDemand:
-    """Read a Pod's demand off its spec."""
-    amounts = {name: amount(name, given) for name, given in pods.requests(pod).items()}
+    """Read a Pod's demand off its spec; of one that was changed also off what its node has granted and has in force."""
+    changed = bool(pod.metadata) and (pod.metadata.generation or 1) > 1
+    asked = pods.requests(pod, use_status=changed)
+    amounts = {name: amount(name, given) for name, given in asked.items()}
     amounts[PODS] = 1.0
     containers = len(pod.spec.containers) if pod.spec else 0
     return PodDemand(
@@ -153,17 +155,25 @@ class Snapshot:
         self.names[row] = ""
         self._free.append(row)
 
-    def place(self, uid: str, node: str, demand: PodDemand) -> None:
-        """Account a Pod on a node, whether bound or only assumed; moving or repeating is allowed."""
+    def place(self, uid: str, node: str, demand: PodDemand) -> bool:
+        """Account a Pod on a node, whether bound or only assumed; moving or repeating is allowed.
+
+        Returns whether it takes less of something than before.
+        """
         row = self.index.get(node)
         if row is None:
             self.displace(uid)
             self._waiting.setdefault(node, {})[uid] = demand
-            return
-        if self._placed.get(uid) == (row, demand):
-            return
+            return False
+        before = self._placed.get(uid)
+        if before == (row, demand):
+            return False
         self.displace(uid)
         self._account(uid, row, demand)
+        if before is None:
+            return False
+        had = before[1].amounts
+        return any(had[name] > demand.amounts.get(name, 0.0) for name in had)
 
     def displace(self, uid: str) -> bool:
         """Take a Pod's demand back; False if it was not accounted."""

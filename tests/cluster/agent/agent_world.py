@@ -81,8 +81,15 @@ class AgentWorld:
     """Machine, API server and agent; the agent can be stopped, crashed and started again."""
 
     def __init__(
-        self, folder: Path, *, pulls: dict[str, Pull] | None = None, manifests: Path | None = None
+        self,
+        folder: Path,
+        *,
+        pulls: dict[str, Pull] | None = None,
+        manifests: Path | None = None,
+        **settings: Any,
     ) -> None:
+        """``settings`` are further ones of the agent."""
+        self.settings = settings
         self.folder = folder
         self.clock = LoopClock(EPOCH)
         self.machine = World(clock=self.clock, random=random.Random(1))
@@ -124,7 +131,7 @@ class AgentWorld:
         client = Client(transport, user_agent="kubelet", field_manager="kubelet")
         runtime = SimulatedRuntime(self.machine, network=self.network, images=self.images)
         self.agent = Agent(
-            AgentConfig(node_name=NODE, address="10.0.0.1"),
+            AgentConfig(node_name=NODE, address="10.0.0.1", **self.settings),
             host=Host(netns="", cgroup="", state_dir=self.folder),
             client=client,
             runtime=fate.over_runtime(runtime),

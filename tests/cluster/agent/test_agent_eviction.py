@@ -8,6 +8,8 @@ from typing import Any
 
 from agent_world import NODE, AgentWorld, phase
 
+from podling.agent.eviction.settings import EvictionSettings
+from podling.agent.eviction.thresholds import parse
 from podling.api.types import core_v1
 from podling.testing.virtualtime import virtual
 
@@ -112,3 +114,55 @@ async def test_critical_pods_are_not_evicted(tmp_path: Path):
         await world.until("user", phase("Failed"))
         await asyncio.sleep(10 * PERIOD)
         assert (await world.get("system")).status.phase == "Running"
+
+
+@virtual
+async def test_a_node_that_is_short_of_disk_evicts_and_takes_nobody(tmp_path: Path):
+    never_enough = EvictionSettings(thresholds=parse("nodefs.available<99.99%"))
+    async with AgentWorld(tmp_path, eviction=never_enough) as world:
+        await asyncio.sleep(5)
+        assert (await condition(world, "DiskPressure")).reason == "KubeletHasDiskPressure"
+        await world.create("late", main(cpu="1m"))
+        pod = await world.until("late", phase("Failed"))
+        assert pod.status.message == "Pod was rejected: The node had condition: [DiskPressure]. "
+        await world.create("system", main(cpu="1m"), priorityClassName="system-node-critical")
+        await world.until_ready("system")
+
+
+@virtual
+async def test_a_soft_threshold_gives_time_and_a_bounded_grace(tmp_path: Path):
+    soft = parse("", "memory.available<100Mi", graces="memory.available=1m")
+    settings = EvictionSettings(thresholds=soft, max_grace=20)
+    async with AgentWorld(tmp_path, eviction=settings) as world:
+        notes = {
+            "simulated.podling.dev/memory": str(world.agent.kit.node.memory),
+            "simulated.podling.dev/term-seconds": "forever",
+        }
+        await world.create("hog", main(cpu="1m"), annotations=notes, terminationGracePeriodSeconds=1000)
+        await world.until("hog", phase("Failed"))
+        assert 60 + 20 <= await world.now() <= 60 + 20 + 2 * PERIOD
+
+
+@virtual
+async def test_a_critical_pod_makes_room_for_itself(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        cpus = int(world.agent.kit.node.allocatable["cpu"])
+        await world.create("small", main(cpu="100m"))
+        await world.create("large", main(cpu=f"{cpus * 1000 - 200}m"))
+        for name in ("small", "large"):
+            await world.until_ready(name)
+        await world.create("system", main(cpu="500m"), priorityClassName="system-node-critical")
+        await world.until_ready("system")
+        pod = await world.get("large")
+        assert (pod.status.phase, pod.status.reason, pod.status.message) == (
+            "Failed",
+            "Preempting",
+            "Preempted in order to admit critical pod",
+        )
+        (told,) = (one for one in pod.status.conditions if one.type == "DisruptionTarget")
+        assert told.message == "Pod was preempted by Kubelet to accommodate a critical pod."
+        assert ("Warning", "Preempting", pod.status.message) in await world.events("large")
+        assert (await world.get("small")).status.phase == "Running"
+        await world.create("user", main(cpu=f"{cpus}"))
+        refused = await world.until("user", phase("Failed"))
+        assert refused.status.reason == "OutOfcpu"

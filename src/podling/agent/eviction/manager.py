@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+from podling.agent.imagegc.collector import GarbageFault
 from podling.agent.kit import Kit
 from podling.agent.pods import Pods
 from podling.agent.podstate import Verdict
@@ -17,9 +18,9 @@ from podling.agent.podworker import PodWorker
 from podling.agent.server.meter import Meter
 from podling.api import pod as pods
 from podling.api.types import core_v1
-from podling.runtime.interface import RuntimeFault
+from podling.runtime.interface import ImageFault, RuntimeFault
 
-from . import bounds, decision, ranking, usage
+from . import bounds, decision, ranking, thresholds, usage
 from .decision import State
 from .observer import Observer
 from .pressure import EVICTED, Pressure
@@ -36,7 +37,7 @@ _WALK_SHARE = 20.0
 
 
 class Evictions:
-    """``node`` gives the Node as last written, for Events about it."""
+    """``node`` gives the Node as last written, for Events about it; ``free_disk`` removes images that no Pod needs."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Evictions:
         pressure: Pressure,
         settings: EvictionSettings,
         node: Callable[[], core_v1.Node | None],
+        free_disk: Callable[[], Awaitable[int]] | None,
     ) -> None:
         self._kit = kit
         self._pods = node_pods
@@ -54,6 +56,7 @@ class Evictions:
         self._pressure = pressure
         self._settings = settings
         self._node = node
+        self._free_disk = free_disk
         self._meter = Meter(kit, node_pods)
         self._state = State()
         self._walk_at = 0.0
@@ -106,17 +109,30 @@ class Evictions:
         threshold = self._state.due[0]
         resource = SIGNALS[threshold.signal].resource
         self._tell_node(resource)
+        if resource in (STORAGE, INODES) and await self._is_freed():
+            return []
         usages = await self._usages(disk=resource in (STORAGE, INODES))
         active = {worker.memory.uid: worker for worker in self._active()}
         ranked = ranking.order([worker.memory.pod for worker in active.values()], usages, resource)
         if not ranked:
-            log.warning("the node is low on %s and has no Pod that may be evicted", resource)
+            log.info("the node is low on %s and has no Pod that may be evicted", resource)
             return []
         victim = active[ranked[0].metadata.uid or ""]
         used = usages.get(victim.memory.uid)
         message = ranking.message(victim.memory.pod, used, threshold, seen[threshold.signal])
         self._evict(victim, message, grace=self._grace(threshold), disrupts=True)
         return [victim]
+
+    async def _is_freed(self) -> bool:
+        """Whether the node is short of nothing any more once the images that nobody needs are gone."""
+        if self._free_disk is None:
+            return False
+        try:
+            await self._free_disk()
+        except (ImageFault, GarbageFault) as fault:
+            log.warning("cannot remove images: %s", fault)
+        seen = await self._observer.look()
+        return not thresholds.met(self._settings.thresholds, seen)
 
     def _grace(self, threshold: Threshold) -> int:
         return 0 if threshold.grace is None else self._settings.max_grace
