@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -133,7 +133,19 @@ async def _probe_oci(host: Host, config: ClusterConfig) -> list[Finding]:
             "overlay file system", not overlay, True, overlay, plain, f"{_AS_ROOT}, or another --data-dir"
         ),
         *(Finding(*dataclasses.astuple(one)) for one in await network.probe(host)),
+        *_less(host),
     ]
+
+
+def _less(host: Host) -> Iterator[Finding]:
+    """What only some Pods ask for."""
+    from podling.runtime.oci import limits, usernamespaces
+
+    users, clamped = usernamespaces.fault(host.state_dir), limits.fault()
+    cost = "Pods with hostUsers: false are refused"
+    yield Finding("user namespaces", not users, False, users, cost, "another kernel, or another --data-dir")
+    cost = "what Pods ask for beyond is cut down to that"
+    yield Finding("scores and limits", not clamped, False, clamped, cost, "run with CAP_SYS_RESOURCE")
 
 
 def _make_oci(layout: Layout, config: ClusterConfig, plan: NodePlan) -> NodeParts:

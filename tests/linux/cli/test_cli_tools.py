@@ -147,6 +147,14 @@ def test_the_doctor_tries_what_containers_need(cli):
     assert re.search(r"✓ +container tools +/\S+conmon, /\S+", cli("doctor").out)
 
 
+def test_the_doctor_says_what_is_cut_down(cli):
+    """A score or limit that this process may not give is not given; that stops nothing."""
+    found = next(row for row in cli("doctor", "-o", "json").document if row["name"] == "scores and limits")
+    may = int(re.search(r"CapBnd:\s+(\w+)", Path("/proc/self/status").read_text())[1], 16) >> 24 & 1
+    assert (found["ok"], found["required"]) == (bool(may), False)
+    assert may or "oom_score_adj stays at" in found["detail"]
+
+
 def test_the_doctor_says_what_a_missing_privilege_costs(cli):
     caged = ["setpriv", "--bounding-set", "-sys_admin,-net_admin"]
     done = cli.raw(*caged, *cli.command("doctor", "-o", "json"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from .capabilities import available
 
 _OPEN_FILES = 1 << 20  # what containerd's unit gives its containers
+_LOWEST_SCORE = -1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,17 @@ class ProcessLimits:
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         ceiling = int(Path("/proc/sys/fs/nr_open").read_text())
         return ProcessLimits(
-            oom_floor=-1000 if may_raise else own_score,
+            oom_floor=_LOWEST_SCORE if may_raise else own_score,
             open_files=min(_OPEN_FILES, ceiling if may_raise or hard < 0 else hard),
         )
+
+
+def fault() -> str:
+    """What containers may not have here, whatever they ask for; "" where nothing is clamped."""
+    found = ProcessLimits.read()
+    clamped = []
+    if found.oom_floor > _LOWEST_SCORE:
+        clamped.append(f"oom_score_adj stays at {found.oom_floor} or above")
+    if found.open_files < _OPEN_FILES:
+        clamped.append(f"open files at {found.open_files} or below")
+    return f"without CAP_SYS_RESOURCE {' and '.join(clamped)}" if clamped else ""
