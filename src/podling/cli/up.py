@@ -63,6 +63,12 @@ Sysctls = Annotated[
         help="Sysctls that Pods may set besides the safe ones: 'kernel.msg*,net.core.somaxconn' [none]."
     ),
 ]
+GcHigh = Annotated[
+    int | None,
+    typer.Option(help="Percent of the disk from which on images that no Pod needs are removed [85]."),
+]
+GcLow = Annotated[int | None, typer.Option(help="Percent of the disk down to which they are [80].")]
+Pulls = Annotated[int | None, typer.Option(help="Images that each node pulls at once [3].")]
 Grace = Annotated[str | None, typer.Option(help="Silence after which a node counts as lost [50s].")]
 NotReady = Annotated[
     int | None, typer.Option(help="Seconds that Pods stay on a node that is not ready [300].")
@@ -99,6 +105,9 @@ def command(
     node_memory: NodeMemory = None,
     pod_manifest_path: Manifests = None,
     allowed_unsafe_sysctls: Sysctls = None,
+    image_gc_high_threshold: GcHigh = None,
+    image_gc_low_threshold: GcLow = None,
+    max_parallel_image_pulls: Pulls = None,
     node_monitor_grace_period: Grace = None,
     default_not_ready_toleration_seconds: NotReady = None,
     default_unreachable_toleration_seconds: Unreachable = None,

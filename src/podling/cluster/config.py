@@ -56,6 +56,9 @@ class ClusterConfig:
     node_memory    memory that each node has, as a quantity (`2Gi`); "" = all of the machine's.
     pod_manifest_path  folder of static Pods, an absolute path; each node runs them all.  "" = none, as the kubelet's flag.
     allowed_unsafe_sysctls  further sysctls that Pods may set, with commas between, as the kubelet's flag.
+    image_gc_high_threshold   percent of the disk from which on images that no Pod needs are removed, 100 = never,
+    image_gc_low_threshold    and down to which, as the kubelet's flags.
+    max_parallel_image_pulls  images that each node pulls at once, as the kubelet's setting.
     runtime_config which alpha and beta versions are served too, as `kube-apiserver --runtime-config` takes it.
     event_ttl      how long Events are kept after their last write, as Go writes durations; upstream's default.
 
@@ -86,6 +89,9 @@ class ClusterConfig:
     node_memory: str = ""
     pod_manifest_path: str = ""
     allowed_unsafe_sysctls: str = ""
+    image_gc_high_threshold: int = 85
+    image_gc_low_threshold: int = 80
+    max_parallel_image_pulls: int = 3
     controllers: str = "*"
     runtime_config: str = ""
     event_ttl: str = "1h"
@@ -163,6 +169,7 @@ class ClusterConfig:
                 f"cannot use --pod-manifest-path {self.pod_manifest_path!r}: it must be an absolute path"
             )
         self._validate_counts()
+        self._validate_images()
         pods = _network("--cluster-cidr", self.cluster_cidr, longest=24)
         services = _network("--service-cidr", self.service_cidr, longest=28)
         self._validate_nodes(pods)
@@ -175,6 +182,18 @@ class ClusterConfig:
             if getattr(self, name) < 0:
                 flag = "--" + name.replace("_", "-")
                 raise BadConfig(f"cannot use {flag} {getattr(self, name)}: it must be 0 or more")
+
+    def _validate_images(self) -> None:
+        if self.max_parallel_image_pulls < 1:
+            raise BadConfig(
+                f"cannot use --max-parallel-image-pulls {self.max_parallel_image_pulls}: it must be 1 or more"
+            )
+        low, high = self.image_gc_low_threshold, self.image_gc_high_threshold
+        if not 0 <= low <= high <= 100:
+            raise BadConfig(
+                f"cannot use --image-gc-low-threshold {low} with --image-gc-high-threshold {high}: both are percents, "
+                "and the low one is not above the high one"
+            )
 
     def _validate_nodes(self, pods: ipaddress.IPv4Network) -> None:
         room = 1 << (24 - pods.prefixlen)

@@ -11,6 +11,7 @@ import random
 
 from podling.agent.agent import Agent
 from podling.agent.config import AgentConfig
+from podling.agent.imagegc.decision import Policy
 from podling.agent.server.access import Delegated
 from podling.agent.server.server import KubeletServer
 from podling.aio.clock import SystemClock
@@ -47,6 +48,10 @@ class Node:
                 memory=config.node_memory_bytes or None,
                 allowed_unsafe_sysctls=config.sysctls,
                 image_records=layout.images / "pulls",
+                parallel_pulls=config.max_parallel_image_pulls,
+                image_garbage=Policy(
+                    high_percent=config.image_gc_high_threshold, low_percent=config.image_gc_low_threshold
+                ),
             ),
             host=parts.host,
             client=client,
