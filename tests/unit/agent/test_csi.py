@@ -18,7 +18,7 @@ from podling.runtime.cri.channel import Channel
 
 
 def driver(**fields: Any) -> Driver:
-    return Driver(name="d", channel=Channel(Path("/none")), node_id="n", **fields)
+    return Driver(name="d", channel=Channel("unix:///none"), node_id="n", **fields)
 
 
 class TestMessages:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from podling.agent.errors import VolumeFault
 from podling.runtime.cri.channel import CallFault, Channel
+from podling.runtime.interface import Unavailable
 
 from .messages import CODEC, NODE
 
@@ -43,6 +43,8 @@ async def ask(
     except CallFault as fault:
         code = _CODES[fault.code] if fault.code < len(_CODES) else f"Code({fault.code})"
         raise DriverFault(code, str(fault)) from fault
+    except Unavailable as fault:
+        raise DriverFault("Unavailable", str(fault)) from fault
     return CODEC.decode(answer, data)
 
 
@@ -67,7 +69,7 @@ class Driver:
 
 async def meet(name: str, endpoint: str) -> Driver:
     """The driver at a socket, which tells what it calls this node.  Raises ``VolumeFault``."""
-    channel = Channel(Path(endpoint))
+    channel = Channel(f"unix://{endpoint}")
     try:
         told = await _of_node(channel, "NodeGetInfo", {})
         if not told["node_id"]:

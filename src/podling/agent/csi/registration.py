@@ -106,7 +106,7 @@ class Registration:
             self._tasks.start(self._publish_patiently(), name="publish drivers")
 
     async def _register(self, path: Path) -> None:
-        channel = Channel(path)
+        channel = Channel(f"unix://{path}")
         failures = 0
         try:
             while True:
