@@ -84,7 +84,7 @@ async def run(world: RealWorld, rows: Iterable[Row]) -> dict[str, Outcome]:
 def judge(row: Row, outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes[row.about]
     if row.says is not None:
-        assert list(outcome.lines) == list(row.says), outcome.events
+        assert list(outcome.lines) == list(row.says), (list(outcome.lines), outcome.events)
     status = outcome.pod.status
     assert (status.phase, status.reason) == (row.phase, row.reason), status
     if row.message is not None:

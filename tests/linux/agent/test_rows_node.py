@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ LIMITS = {
         "limits": {"cpu": "250m", "memory": "64Mi"},
     }
 }
+AT_V = {"name": "v", "mountPath": "/v"}
 VARIABLES = [
     Row(
         about="env values expand earlier variables",
@@ -214,6 +216,28 @@ WORDS = [
         container={"terminationMessagePolicy": "FallbackToLogsOnError"},
     ),
     Row(
+        about="fallback to logs takes the last 80 lines",
+        script="seq 100; exit 1",
+        phase="Failed",
+        message="".join(f"{number}\n" for number in range(21, 101)),
+        container={"terminationMessagePolicy": "FallbackToLogsOnError"},
+    ),
+    Row(
+        about="fallback to logs takes the last 2048 bytes",
+        script="head -c 3000 /dev/zero | tr '\\0' x; echo; exit 1",
+        phase="Failed",
+        message="x" * 2047 + "\n",
+        container={"terminationMessagePolicy": "FallbackToLogsOnError"},
+    ),
+    Row(
+        about="last words of all containers share 12 KiB",
+        containers=[
+            sh(name, "head -c 4096 /dev/zero | tr '\\0' x > /dev/termination-log")
+            for name in ("main", "two", "three", "four")
+        ],
+        message="x" * 3072,
+    ),
+    Row(
         about="last words are cut at 4096 bytes",
         script="head -c 5000 /dev/zero | tr '\\0' x > /dev/termination-log",
         message="x" * 4096,
@@ -380,7 +404,92 @@ LIVES = [
     ),
 ]
 
-ROWS = [*VARIABLES, *INITS, *WORDS, *RIGHTS, *LIVES]
+
+def ended_by(
+    script: str, *, signal: str = "TERM", names: Sequence[str] = ("main",), **fields: Any
+) -> dict[str, Any]:
+    """The parts of a row whose `main` is a sidecar: it does ``script`` at ``signal``, when the Pod's work is done.
+
+    Further sidecars of these ``names`` follow it, which write their names into /v/order.
+    """
+
+    def waits(name: str, script: str) -> str:
+        return f"trap '{script}; exit 0' {signal}; touch /v/up-{name}; while true; do sleep 0.1; done"
+
+    def beside(name: str, script: str, **more: Any) -> dict[str, Any]:
+        return sh(name, waits(name, script), volumeMounts=[AT_V], restartPolicy="Always", **more)
+
+    others = [beside(name, f"echo {name} >> /v/order") for name in names[1:]]
+    ready = " && ".join(f"[ -e /v/up-{name} ]" for name in names)
+    work = f"until {ready}; do sleep 0.05; done; echo work >> /v/order"
+    return {
+        "containers": [sh("work", work, volumeMounts=[AT_V])],
+        "spec": {
+            "volumes": [{"name": "v", "emptyDir": {}}],
+            "os": {"name": "linux"},
+            "initContainers": [beside("main", script, **fields), *others],
+        },
+    }
+
+
+ENDS = [
+    Row(
+        about="stop signal of the container",
+        says=["usr1"],
+        **ended_by("echo usr1", signal="USR1", lifecycle={"stopSignal": "SIGUSR1"}),
+    ),
+    Row(
+        about="preStop comes before the signal",
+        says=["hook", "term"],
+        **ended_by(
+            "echo term",
+            lifecycle={"preStop": {"exec": {"command": ["sh", "-c", "echo hook > /proc/1/fd/1"]}}},
+        ),
+    ),
+    Row(
+        about="sidecars end after the others and in reverse order",
+        says=["work", "third", "second"],
+        **ended_by("cat /v/order", names=("main", "second", "third")),
+    ),
+]
+
+HOST = [
+    Row(
+        about="host s processes where asked",
+        script="readlink /proc/self/ns/pid",
+        says=[os.readlink("/proc/self/ns/pid")],
+        spec={"hostPID": True},
+    ),
+    Row(
+        about="host s ipc where asked",
+        script="readlink /proc/self/ns/ipc",
+        says=[os.readlink("/proc/self/ns/ipc")],
+        spec={"hostIPC": True},
+    ),
+    Row(
+        about="own namespaces where not asked",
+        script='for n in pid ipc uts net; do readlink /proc/self/ns/$n; done | grep -vxF "$HOSTS" | wc -l',
+        says=["4"],
+        container=env(
+            HOSTS="\n".join(os.readlink(f"/proc/self/ns/{n}") for n in ("pid", "ipc", "uts", "net"))
+        ),
+    ),
+    Row(
+        about="host s network where asked",
+        script='[ "$A" = "$B" ] && [ -n "$A" ] && head -n 1 /etc/hosts',
+        says=["# Kubernetes-managed hosts file (host network)."],
+        container=env(A=of("status.podIP"), B=of("status.hostIP")),
+        spec={"hostNetwork": True},
+    ),
+    Row(
+        about="host name of its own choice",
+        script='hostname; echo "$HOSTNAME"; grep -c "[[:space:]]over.example.org$" /etc/hosts',
+        says=["over.example.org", "over.example.org", "1"],
+        spec={"hostnameOverride": "over.example.org", "hostname": "other", "subdomain": "near"},
+    ),
+]
+
+ROWS = [*VARIABLES, *INITS, *WORDS, *RIGHTS, *LIVES, *ENDS, *HOST]
 
 
 async def prepare(world: RealWorld) -> None:

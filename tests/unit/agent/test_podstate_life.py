@@ -61,6 +61,15 @@ def test_no_second_order_while_one_is_under_way():
     assert world.plan().actions == ()
 
 
+def test_image_is_not_asked_for_again_while_its_container_starts():
+    world = World(pod())
+    while not isinstance((order := world.plan().actions[0]), StartContainer):
+        world.carry_out(order)
+    world.busy[order.key] = order
+    world.images.clear()  # taken by the start
+    assert world.plan().actions == ()
+
+
 def test_pending_pod_shows_container_creating():
     world = World(pod())
     world.plan()
@@ -460,6 +469,15 @@ class TestSidecars:
         world.settle()
         assert [action.name for action in world.done_of(KillContainer)] == ["app", "proxy"]
 
+    def test_sidecar_that_was_ended_with_its_pod_is_not_started_again(self):
+        world = World(pod(restartPolicy="Never", initContainers=[container("proxy", restartPolicy="Always")]))
+        world.settle()
+        world.images["proxy"] = "sha256:image"
+        world.exit("main", 0)
+        made = world.settle()
+        assert world.newest("proxy").attempt == 0
+        assert made.status.phase == "Succeeded"
+
 
 class TestEnding:
     def test_deletion_kills_stops_unmounts_and_then_deletes_the_object(self):
@@ -492,6 +510,17 @@ class TestEnding:
         world.written = True
         world.settle()
         assert world.done_of(DeleteObject)
+
+    def test_a_container_is_asked_once_however_often_the_world_is_looked_at(self):
+        """Every further order would be a further signal."""
+        world = World(pod(), stubborn=True)
+        world.settle()
+        world.delete(grace=30)
+        world.settle()
+        (kill,) = world.done_of(KillContainer)
+        for step in range(1, 400):
+            world.now = START + 0.0713 * step
+            assert not world.plan().actions, f"{world.now}: {kill}"
 
     def test_second_deletion_may_shorten_the_grace_but_never_lengthens_it(self):
         world = World(pod(), stubborn=True)

@@ -36,7 +36,10 @@ def bring_up(draft: Draft) -> None:
         for container in view.spec.containers:
             _keep(draft, container, sandbox)
             trim(draft, container)
-        draft.over = not _any_alive(view) and not _any_wanted(view) and not draft.is_under_way("start/")
+        starting = any(
+            key.startswith("start/") for key in view.busy
+        )  # what sidecars are ordered does not count
+        draft.over = not _any_alive(view) and not _any_wanted(view) and not starting
     if not draft.over:
         resizing.carry_on(draft, sandbox)
 

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from podling.agent import labels
 from podling.agent.resize import inforce
+from podling.api import pod as pods
 from podling.api import times
 from podling.api.pod import is_sidecar
 from podling.api.types import core_v1
@@ -20,6 +21,8 @@ from . import restartall, restarts
 from .draft import Waiting
 from .view import View, probed
 
+MESSAGES_BYTES = 12 << 10
+"""What the last words of all of a Pod's containers may take together in its status."""
 LOST = "ContainerStatusUnknown"
 LOST_MESSAGE = "The container could not be located when the pod was terminated"
 
@@ -192,11 +195,17 @@ def _state(
         container_id=container_id,
         exit_code=record.exit_code,
         reason=record.reason or ("Completed" if record.exit_code == 0 else "Error"),
-        message=view.messages.get(record.id) or record.message or None,
+        message=_cut(view, view.messages.get(record.id) or record.message) or None,
         started_at=times.rfc3339(record.started_at / 1e9),
         finished_at=times.rfc3339(record.finished_at / 1e9),
     )
     return core_v1.ContainerState(terminated=terminated)
+
+
+def _cut(view: View, message: str) -> str:
+    """As much of a container's last words as is its share (kubelet `normalizeStatus`)."""
+    share = MESSAGES_BYTES // max(1, len([*pods.all_containers(view.spec)]))
+    return message.encode()[:share].decode(errors="ignore")
 
 
 def _judge(

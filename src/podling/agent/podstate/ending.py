@@ -13,7 +13,7 @@ from podling.runtime.interface import Container, SandboxState
 from . import restarts
 from .actions import DeleteObject, RemoveSandbox, StopSandbox, UnmountVolumes
 from .draft import Draft
-from .killing import ending_grace, kill
+from .killing import ending_grace, kill_by
 from .view import View
 
 
@@ -25,7 +25,7 @@ def wind_down(draft: Draft, *, told: bool) -> None:
         return
     end = (view.now if view.ending_at is None else view.ending_at) + ending_grace(view)
     for container in _whose_turn(view):
-        kill(draft, container, f"Stopping container {container.name}", grace=max(0.0, end - view.now))
+        kill_by(draft, container, f"Stopping container {container.name}", deadline=max(end, view.now))
     if end > view.now:
         draft.wait_until(end)
 

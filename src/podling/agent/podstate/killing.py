@@ -16,7 +16,14 @@ FORGOTTEN_GRACE = 1
 
 def kill(draft: Draft, container: Container, message: str, *, grace: float, again: bool = False) -> None:
     """Order the end of ``container`` within ``grace`` seconds from now; an order that would end later gives way."""
-    order = KillContainer(container.id, container.name, draft.view.now + grace, message, again)
+    kill_by(draft, container, message, deadline=draft.view.now + grace, again=again)
+
+
+def kill_by(
+    draft: Draft, container: Container, message: str, *, deadline: float, again: bool = False
+) -> None:
+    """As `kill`, by a time in seconds since the epoch."""
+    order = KillContainer(container.id, container.name, deadline, message, again)
     under_way = draft.view.busy.get(order.key)
     if isinstance(under_way, KillContainer) and order.deadline < under_way.deadline:
         draft.replace(order)

@@ -16,6 +16,8 @@ PULL_FAILURES = ("ErrImagePull", "RegistryUnavailable", "SignatureValidationFail
 def start(draft: Draft, container: core_v1.Container, sandbox: Sandbox) -> None:
     """Order the next step towards a running ``container``, or note what it waits for."""
     view, name = draft.view, container.name
+    if f"start/{name}" in view.busy:
+        return
     previous = view.newest(name)
     if _is_held(draft, container, previous, sandbox):
         return
