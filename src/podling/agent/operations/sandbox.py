@@ -85,9 +85,9 @@ async def _handler(kit: Kit, memory: Memory) -> str:
     try:
         found = await kit.client.resource(node_v1.RuntimeClass).get(name)
     except NotFound:
-        raise ConfigFault(f'failed to get sandbox runtime: RuntimeClass "{name}" not found') from None
+        raise ConfigFault(f'runtimeclass.node.k8s.io "{name}" not found') from None
     except (ApiError, ClientError) as error:
-        raise ConfigFault(f'failed to get RuntimeClass "{name}": {error}') from error
+        raise ConfigFault(f"failed to lookup RuntimeClass {name}: {error}") from error
     if found.handler not in kit.info.handlers:
         raise ConfigFault(f'failed to get sandbox runtime: no runtime for "{found.handler}" is configured')
     return found.handler
