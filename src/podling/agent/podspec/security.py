@@ -70,12 +70,12 @@ def verify_non_root(pod: core_v1.Pod, container: core_v1.Container, image_user: 
             raise ConfigFault(f"container's runAsUser breaks non-root policy {where}")
         return
     name = image_user.partition(":")[0]
-    if name in ("", "0"):
-        raise ConfigFault(f"container has runAsNonRoot and image will run as root {where}")
-    if not name.isdecimal():
+    if name and not name.isdecimal():
         raise ConfigFault(
             f"container has runAsNonRoot and image has non-numeric user ({name}), cannot verify user is non-root {where}"
         )
+    if int(name or "0") == 0:
+        raise ConfigFault(f"container has runAsNonRoot and image will run as root {where}")
 
 
 def _shared(pod: core_v1.Pod) -> core_v1.PodSecurityContext:
