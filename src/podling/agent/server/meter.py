@@ -167,11 +167,18 @@ def _nanocores(cpu: int, elapsed: int) -> int:
 
 
 def _interfaces(containers: Iterable[Container]) -> tuple[Interface, ...]:
-    """All containers of a Pod share its network: whichever still runs is asked."""
+    """All containers of a Pod share its network: whichever still runs is asked. A network that is the node's is not the Pod's."""
     for container in containers:
         if container.pid and (text := _text(f"/proc/{container.pid}/net/dev")):
-            return procfs.interfaces(text)
+            return procfs.interfaces(text) if _has_own_network(container.pid) else ()
     return ()
+
+
+def _has_own_network(pid: int) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")
+    except OSError:
+        return False
 
 
 def _filesystem(folder: Path) -> Filesystem:

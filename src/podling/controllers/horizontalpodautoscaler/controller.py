@@ -1,7 +1,8 @@
 """Looks at each HorizontalPodAutoscaler four times a minute and at once when it changes, and resizes its target.
 
 Between looks only its own history is remembered: recommendations and changes of late. A look that fails is told in
-conditions and Events, in upstream's words, and taken again in its turn.
+conditions and Events, in upstream's words, and taken again: first soon, because an autoscaler is often there before its
+Pods are, then in its turn.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from .scaling import Scaling, Target, UnknownTarget
 
 NAME = "horizontal-pod-autoscaler-controller"
 WORKERS = 5
+_MANY = 10
+"""Failures beyond which it makes no difference how many there were."""
 
 
 class Stopped(Exception):
@@ -40,12 +43,13 @@ class Stopped(Exception):
 
 @dataclass(slots=True)
 class Known:
-    """What is remembered of an autoscaler between looks: when and at which generation it was last looked at."""
+    """What is remembered of an autoscaler between looks: when, at which generation and how often in vain it was looked at."""
 
     uid: str
     history: History = field(default_factory=History)
     looked: float = float("-inf")
     generation: int = 0
+    failures: int = 0
     selector: LabelSelector | None = None
 
 
@@ -73,18 +77,26 @@ class Autoscalers:
         known = self._known.get(key)
         if known is None or known.uid != hpa.metadata.uid:
             known = self._known[key] = Known(hpa.metadata.uid or "")
-        period, now = self._settings.autoscaler_period, asyncio.get_running_loop().time()
-        rest = known.looked + period - now
+        now = asyncio.get_running_loop().time()
+        rest = known.looked + self._pause(known) - now
         if rest > 0 and known.generation == (hpa.metadata.generation or 0):
             return Again(rest)  # woken by its own status
         known.looked, known.generation = now, hpa.metadata.generation or 0
         await self._look(key, hpa, known)
-        return Again(period)
+        return Again(self._pause(known))
+
+    def _pause(self, known: Known) -> float:
+        """Seconds between the last look and the next."""
+        period = self._settings.autoscaler_period
+        return min(period, 2.0 ** (known.failures - 1)) if known.failures else period
 
     async def _look(self, key: Key, hpa: Autoscaler, known: Known) -> None:
         draft = Draft(hpa, self._clock.now())
-        with contextlib.suppress(Stopped):
+        try:
             await self._resize(key, draft, known)
+            known.failures = 0
+        except Stopped:
+            known.failures = min(known.failures + 1, _MANY)
         for event in draft.events:
             self._events.event(hpa, "Warning" if event.type == "Warning" else "Normal", *event[1:])
         if draft.is_news:
