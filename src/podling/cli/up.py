@@ -69,6 +69,22 @@ GcHigh = Annotated[
 ]
 GcLow = Annotated[int | None, typer.Option(help="Percent of the disk down to which they are [80].")]
 Pulls = Annotated[int | None, typer.Option(help="Images that each node pulls at once [3].")]
+MaxPids = Annotated[int | None, typer.Option(help="Processes that a Pod may have; 0 = no bound [0].")]
+KubeReserved = Annotated[
+    str | None, typer.Option(help="What each node keeps from Pods: 'cpu=500m,memory=1Gi' [none].")
+]
+SystemReserved = Annotated[str | None, typer.Option(help="The same, for the machine's own [none].")]
+EvictionHard = Annotated[
+    str | None,
+    typer.Option(
+        help="What little must be left on a node, as the kubelet's flag [memory.available<100Mi,...]."
+    ),
+]
+EvictionSoft = Annotated[str | None, typer.Option(help="The same, borne for a while [none].")]
+EvictionGrace = Annotated[str | None, typer.Option(help="For how long: 'memory.available=1m30s' [none].")]
+EvictionReclaim = Annotated[
+    str | None, typer.Option(help="What is won back on top: 'memory.available=100Mi' [none].")
+]
 Grace = Annotated[str | None, typer.Option(help="Silence after which a node counts as lost [50s].")]
 NotReady = Annotated[
     int | None, typer.Option(help="Seconds that Pods stay on a node that is not ready [300].")
@@ -83,6 +99,12 @@ Kubeconfig = Annotated[
 ]
 Switch = Annotated[bool, typer.Option("--switch/--no-switch", help="Make it the current context.")]
 Foreground = Annotated[bool, typer.Option(help="Stay in the foreground; Ctrl-C is 'podling down'.")]
+
+
+GUARDS = (
+    *("eviction_hard", "eviction_soft", "eviction_soft_grace_period", "eviction_minimum_reclaim"),
+    *("kube_reserved", "system_reserved"),
+)
 
 
 def command(
@@ -105,6 +127,13 @@ def command(
     node_memory: NodeMemory = None,
     pod_manifest_path: Manifests = None,
     allowed_unsafe_sysctls: Sysctls = None,
+    pod_max_pids: MaxPids = None,
+    kube_reserved: KubeReserved = None,
+    system_reserved: SystemReserved = None,
+    eviction_hard: EvictionHard = None,
+    eviction_soft: EvictionSoft = None,
+    eviction_soft_grace_period: EvictionGrace = None,
+    eviction_minimum_reclaim: EvictionReclaim = None,
     image_gc_high_threshold: GcHigh = None,
     image_gc_low_threshold: GcLow = None,
     max_parallel_image_pulls: Pulls = None,
@@ -151,6 +180,10 @@ def _check(given: Mapping[str, Any]) -> None:
         from podling.cluster import runtimeconfig
 
         runtimeconfig.pairs(given["runtime_config"])
+    if any(given.get(name) for name in GUARDS):
+        from podling.cluster import guard
+
+        guard.check(given)
     if given.get("allowed_unsafe_sysctls"):
         from podling.agent import permits
 

@@ -56,6 +56,7 @@ class ClusterConfig:
     node_memory    memory that each node has, as a quantity (`2Gi`); "" = all of the machine's.
     pod_manifest_path  folder of static Pods, an absolute path; each node runs them all.  "" = none, as the kubelet's flag.
     allowed_unsafe_sysctls  further sysctls that Pods may set, with commas between, as the kubelet's flag.
+    pod_max_pids   processes that a Pod may have; 0 = as many as it likes.
     image_gc_high_threshold   percent of the disk from which on images that no Pod needs are removed, 100 = never,
     image_gc_low_threshold    and down to which, as the kubelet's flags.
     max_parallel_image_pulls  images that each node pulls at once, as the kubelet's setting.
@@ -68,6 +69,12 @@ class ClusterConfig:
     request_timeout                         after which a request gets 504, as Go writes durations.
     max_requests_inflight                   reads at once; more get 429, 0 = no limit.
     max_mutating_requests_inflight          the same for writes.
+
+    About nodes that run short, as the kubelet's flags of these names:
+    kube_reserved, system_reserved          what is kept from Pods: `cpu=500m,memory=1Gi`.
+    eviction_hard, eviction_soft            what little must be left: `memory.available<100Mi`; see `EvictionSettings`.
+    eviction_soft_grace_period              how long a soft shortage is borne: `memory.available=1m30s`.
+    eviction_minimum_reclaim                what is won back on top: `memory.available=100Mi`.
 
     About lost nodes, as upstream's flags of these names, its defaults:
     node_monitor_grace_period               silence after which a node counts as lost, as Go writes durations.
@@ -89,6 +96,13 @@ class ClusterConfig:
     node_memory: str = ""
     pod_manifest_path: str = ""
     allowed_unsafe_sysctls: str = ""
+    pod_max_pids: int = 0
+    kube_reserved: str = ""
+    system_reserved: str = ""
+    eviction_hard: str = ""
+    eviction_soft: str = ""
+    eviction_soft_grace_period: str = ""
+    eviction_minimum_reclaim: str = ""
     image_gc_high_threshold: int = 85
     image_gc_low_threshold: int = 80
     max_parallel_image_pulls: int = 3

@@ -19,7 +19,7 @@ from podling.apiserver.config import TlsFiles
 from podling.apiserver.tls import server_context
 from podling.client import Client
 
-from . import caps, manifests
+from . import caps, guard, manifests
 from .config import ClusterConfig
 from .layout import Layout
 from .machine import NodeParts
@@ -37,6 +37,7 @@ class Node:
         self._plan = plan
         self._parts = parts
         self._endpoints: KubeletServer | None = None
+        guarded = guard.of(config)
         self._agent = Agent(
             AgentConfig(
                 node_name=plan.name,
@@ -47,6 +48,9 @@ class Node:
                 cpus=config.node_cpus or None,
                 memory=config.node_memory_bytes or None,
                 allowed_unsafe_sysctls=config.sysctls,
+                eviction=guarded.eviction,
+                reserved=guarded.reserved,
+                pod_pids=guarded.pod_pids,
                 image_records=layout.images / "pulls",
                 parallel_pulls=config.max_parallel_image_pulls,
                 image_garbage=Policy(
