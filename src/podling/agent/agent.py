@@ -52,6 +52,7 @@ from .node.registration import NodeObject
 from .observed import Observed
 from .paths import Paths
 from .permits import Permits
+from .podcertificates import PodCertificates
 from .pods import Pods
 from .probes.answer import Prober
 from .probes.exec import ExecProber
@@ -314,6 +315,9 @@ class Agent(Service):
                 paths,
                 references=references,
                 tokens=tokens,
+                certificates=PodCertificates(
+                    self._client, references=references, node=lambda: node.node, clock=clock
+                ),
                 claims=claims,
                 drivers=self._csi.drivers,
                 facts=facts.of_pod,

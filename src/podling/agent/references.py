@@ -40,7 +40,12 @@ _KINDS = {
     "Secret": kinds.SECRET,
     "ClusterTrustBundle": kinds.CLUSTER_TRUST_BUNDLE,
     "CSIDriver": kinds.CSI_DRIVER,
+    "PodCertificateRequest": kinds.POD_CERTIFICATE_REQUEST,
 }
+
+
+_FIELDS = {"PodCertificateRequest": "spec.nodeName"}
+"""What a key's name is compared with, where it is not the object's."""
 
 
 class Unknown(AgentFault):
@@ -78,6 +83,12 @@ class References:
     async def trust_bundles(self, holder: str) -> Sequence[certificates_v1.ClusterTrustBundle]:
         """All of them as of now.  Raises ``Unknown``."""
         return (await self._synced(holder, _BUNDLES)).list()
+
+    async def certificate_requests(
+        self, holder: str, node: str
+    ) -> Sequence[certificates_v1.PodCertificateRequest]:
+        """Those that the node has made, in all namespaces.  Raises ``Unknown``."""
+        return (await self._synced(holder, Key("PodCertificateRequest", "", node))).list()
 
     async def csi_driver(self, holder: str, name: str) -> storage_v1.CSIDriver | None:
         """What the cluster says of a driver; None if nothing.  Raises ``Unknown``."""
@@ -127,7 +138,7 @@ class References:
         informer: Informer[Any] = Informer(
             self._client.resource(_KINDS[key.kind]),
             namespace=key.namespace or None,
-            field_selector=f"metadata.name={key.name}" if key.name else "",
+            field_selector=f"{_FIELDS.get(key.kind, 'metadata.name')}={key.name}" if key.name else "",
             random=self._random,
         )
         task = self._tasks.start(informer.run(), name="/".join(key))

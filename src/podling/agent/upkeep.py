@@ -71,8 +71,8 @@ class Upkeep:
         return self._due()
 
     def _due(self) -> float | None:
-        """Seconds until the first token is to be renewed."""
-        at = self._kit.tokens.renew_at(self._memory.uid)
+        """Seconds until the first token or certificate is to be renewed."""
+        at = self._kit.volumes.renew_at(self._memory.uid)
         return None if at is None else max(_MIN_TOKEN_SECONDS, at - self._kit.clock.now())
 
     def _set_timer(self, delay: float | None) -> None:

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agent_world import AgentWorld, is_ready
+from agent_world import EPOCH, AgentWorld, is_ready
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
+from podling.api import times
 from podling.api.types import certificates_v1, core_v1, meta_v1
 from podling.testing.virtualtime import virtual
 
@@ -218,6 +221,94 @@ async def test_trust_bundles_are_followed_as_they_come_and_go(tmp_path: Path):
         await soon(lambda: files(folder) == {"ca.pem": one + two})
         await bundles.delete("e.org:ca:one")
         await soon(lambda: files(folder) == {"ca.pem": two})
+
+
+class Signer:
+    """Answers the requests of one signer's name, with whatever text as a certificate."""
+
+    def __init__(self, world: AgentWorld) -> None:
+        self.requests = world.client.resource(certificates_v1.PodCertificateRequest)
+        self.seen: list[certificates_v1.PodCertificateRequest] = []
+
+    async def answer(self, condition: str, **status: Any) -> None:
+        """Every request that has no answer yet, waiting for the first."""
+        while not (waiting := await self.unanswered()):  # noqa: ASYNC110 -- virtual time
+            await asyncio.sleep(0.01)
+        for request in waiting:
+            self.seen.append(request)
+            told = {
+                "type": condition,
+                "status": "True",
+                "reason": "Signed",
+                "message": "as asked",
+                "lastTransitionTime": "2023-11-14T22:13:20Z",
+            }
+            await self.requests.patch(
+                request.metadata.name,
+                {"status": {"conditions": [told], **status}},
+                namespace="default",
+                subresource="status",
+            )
+
+    async def unanswered(self) -> list[certificates_v1.PodCertificateRequest]:
+        return [one for one in await self.all() if not (one.status and one.status.conditions)]
+
+    async def all(self) -> list[certificates_v1.PodCertificateRequest]:
+        return list((await self.requests.list(namespace="default")).items)
+
+
+def certified(**fields: Any) -> dict[str, Any]:
+    source = {"signerName": "e.org/ca", "keyType": "ECDSAP256", **fields}
+    return {"name": "v", "projected": {"sources": [{"podCertificate": source}]}}
+
+
+@virtual
+async def test_certificate_is_asked_for_waited_for_and_renewed_when_its_signer_says(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        signer = Signer(world)
+        paths = {
+            "credentialBundlePath": "both.pem",
+            "keyPath": "key.pem",
+            "certificateChainPath": "chain.pem",
+        }
+        await world.create("web", MAIN, volumes=[certified(maxExpirationSeconds=7200, **paths)])
+        await asyncio.sleep(1)
+        why = "credential bundle is not issued yet"
+        assert await mount_events(world) == [f'MountVolume.SetUp failed for volume "v" : {why}']
+        begin = {"certificateChain": "FIRST", "beginRefreshAt": times.rfc3339(EPOCH + 3600)}
+        await signer.answer("Issued", **begin)
+        pod = await world.until_ready("web", seconds=1)
+        (asked,) = signer.seen
+        spec = asked.spec
+        assert (spec.pod_name, spec.pod_uid) == ("web", pod.metadata.uid)
+        assert (spec.node_name, spec.service_account_name) == ("node-1", "default")
+        assert spec.max_expiration_seconds == 7200
+        request = x509.load_der_x509_csr(base64.b64decode(spec.stub_pkcs10_request))
+        folder = world.agent.kit.volumes.of(pod.metadata.uid or "")["v"]
+        shown = files(folder)
+        assert shown["both.pem"] == shown["key.pem"] + shown["chain.pem"]
+        assert shown["chain.pem"] == "FIRST"
+        key = serialization.load_pem_private_key(shown["key.pem"].encode(), None)
+        assert request.is_signature_valid
+        assert request.public_key() == key.public_key(), "the key was made here and stays here"
+        await asyncio.sleep(3590)
+        assert len(await signer.all()) == 1
+        await signer.answer("Issued", certificateChain="SECOND", beginRefreshAt=times.rfc3339(EPOCH + 9000))
+        await soon(lambda: files(folder)["chain.pem"] == "SECOND")
+        assert files(folder)["key.pem"] != shown["key.pem"]
+
+
+@virtual
+async def test_denied_certificate_is_told_with_its_reason_and_asked_for_once(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        signer = Signer(world)
+        await world.create("web", MAIN, volumes=[certified(credentialBundlePath="both.pem")])
+        await signer.answer("Denied")
+        await asyncio.sleep(30)
+        told = [message for _, reason, message in await world.events("web") if reason == "Denied"]
+        why = 'PodCertificateRequest was permanently denied: reason="Signed" message="as asked"'
+        assert told == [f'MountVolume.SetUp failed for volume "v" : {why}']
+        assert len(await signer.all()) == 1
 
 
 @virtual

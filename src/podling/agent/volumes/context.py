@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from podling.agent.csi.drivers import Drivers
+from podling.agent.podcertificates import Bundle, Place
 from podling.agent.podspec.fields import Facts
 from podling.api.storage import claims
 from podling.api.types import certificates_v1, core_v1, storage_v1
@@ -23,6 +24,12 @@ class Objects(Protocol):
 
     async def token(self, pod: core_v1.Pod, source: core_v1.ServiceAccountTokenProjection) -> str:
         """A token of the Pod's service account; a fresh one when the last is near its end.  Raises ``VolumeFault``."""
+        ...
+
+    async def certificate(
+        self, pod: core_v1.Pod, place: Place, source: core_v1.PodCertificateProjection
+    ) -> Bundle:
+        """The Pod's certificate for one of its projections.  Raises ``VolumeFault`` while there is none."""
         ...
 
     async def trust_bundles(self) -> Sequence[certificates_v1.ClusterTrustBundle]:

@@ -14,6 +14,7 @@ from podling.agent.claims import Claims
 from podling.agent.csi.drivers import Drivers
 from podling.agent.errors import AgentFault, VolumeFault, VolumeFaults
 from podling.agent.paths import Paths
+from podling.agent.podcertificates import Bundle, Place, PodCertificates
 from podling.agent.podspec.fields import Facts
 from podling.agent.references import References
 from podling.agent.tokens import Tokens
@@ -36,6 +37,7 @@ class _Objects:
     holder: str
     references: References
     tokens: Tokens
+    certificates: PodCertificates
     claims: Claims
     drivers: Drivers
 
@@ -47,6 +49,11 @@ class _Objects:
 
     async def token(self, pod: core_v1.Pod, source: core_v1.ServiceAccountTokenProjection) -> str:
         return await self.tokens.get(pod, source)
+
+    async def certificate(
+        self, pod: core_v1.Pod, place: Place, source: core_v1.PodCertificateProjection
+    ) -> Bundle:
+        return await self.certificates.get(pod, place, source)
 
     async def trust_bundles(self) -> Sequence[certificates_v1.ClusterTrustBundle]:
         return await self.references.trust_bundles(self.holder)
@@ -70,6 +77,7 @@ class VolumeManager:
         *,
         references: References,
         tokens: Tokens,
+        certificates: PodCertificates,
         claims: Claims,
         drivers: Drivers,
         facts: Callable[[], Facts],
@@ -77,6 +85,7 @@ class VolumeManager:
         self._paths = paths
         self._references = references
         self._tokens = tokens
+        self._certificates = certificates
         self._claims = claims
         self._drivers = drivers
         self._facts = facts
@@ -115,6 +124,11 @@ class VolumeManager:
     def of(self, uid: str) -> Mounted:
         return self._mounted.get(uid, {})
 
+    def renew_at(self, uid: str) -> float | None:
+        """When the first token or certificate of the Pod is due for renewal, in epoch seconds."""
+        due = (self._tokens.renew_at(uid), self._certificates.renew_at(uid))
+        return min((at for at in due if at is not None), default=None)
+
     def is_present(self, uid: str) -> bool:
         """Whether anything of the Pod is on the node's disk."""
         return uid in self._mounted or self._paths.pod(uid).exists()
@@ -127,6 +141,7 @@ class VolumeManager:
         await csi.tear_down(self._paths.volumes(uid), self._drivers)
         self._references.release(uid)
         self._tokens.release(uid)
+        self._certificates.release(uid)
         self._mounted.pop(uid, None)
         await asyncio.to_thread(self._remove, uid)
 
@@ -138,7 +153,7 @@ class VolumeManager:
             memory = self._paths.memory / uid / volume.name
             for place in (path, memory):
                 place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            objects = _Objects(uid, self._references, self._tokens, self._claims, self._drivers)
+            objects = _Objects(uid, self._references, self._tokens, self._certificates, self._claims, self._drivers)
             return await plugin.set_up(
                 Context(
                     pod=pod, volume=volume, path=path, memory=memory, facts=self._facts(), objects=objects

@@ -1,10 +1,11 @@
-"""``projected``: ConfigMaps, Secrets, fields of the Pod, tokens and trust bundles in one folder, following all of them."""
+"""``projected``: ConfigMaps, Secrets, fields of the Pod, tokens, certificates and trust bundles in one folder, following all of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from podling.agent.errors import VolumeFault
+from podling.agent.podcertificates import Place
 from podling.api.types import core_v1
 
 from . import atomic, configmap, downward, ownership, secret, trustbundle
@@ -18,8 +19,11 @@ PRIVATE_MODE = 0o600
 async def _set_up(ctx: Context) -> Path:
     source = ctx.volume.projected or core_v1.ProjectedVolumeSource()
     found: Payload = {}
-    for part in source.sources or []:
-        found |= await _files(ctx, part, source.default_mode)
+    for index, part in enumerate(source.sources or []):
+        if part.pod_certificate is not None:
+            found |= await _certificate(ctx, index, part.pod_certificate, source.default_mode)
+        else:
+            found |= await _files(ctx, part, source.default_mode)
     atomic.write(ctx.memory, found, ctx.give_files)
     return ctx.memory
 
@@ -37,7 +41,21 @@ async def _files(ctx: Context, part: core_v1.VolumeProjection, mode: int | None)
     if part.cluster_trust_bundle is not None:
         anchors = await trustbundle.anchors(ctx, part.cluster_trust_bundle)
         return {part.cluster_trust_bundle.path: _private(ctx, anchors, mode)}
-    raise VolumeFault("podCertificate projections are not supported by this node")
+    raise VolumeFault("projected volume source is not supported by this node")
+
+
+async def _certificate(
+    ctx: Context, index: int, source: core_v1.PodCertificateProjection, mode: int | None
+) -> Payload:
+    """Key and certificate in one file, or each in its own."""
+    place = Place(ctx.pod.metadata.uid or "", ctx.volume.name, index)
+    made = await ctx.objects.certificate(ctx.pod, place, source)
+    shown = {
+        source.credential_bundle_path: made.key + made.chain,
+        source.key_path: made.key,
+        source.certificate_chain_path: made.chain,
+    }
+    return {path: _private(ctx, text.encode(), mode) for path, text in shown.items() if path}
 
 
 def _private(ctx: Context, data: bytes, mode: int | None) -> File:

@@ -43,8 +43,9 @@ class NodeAuthorizer:
             return False
         if info.group == "" and info.resource in REFERENCES:
             return info.verb in ("get", "list", "watch") and bool(info.name) and self._refers(node, info)
-        if info.resource == "serviceaccounts" and info.subresource == "token":
-            return info.verb == "create" and self._runs_as(node, info)
+        if info.resource == "serviceaccounts":
+            wanted = {"token": "create", "": "get"}.get(info.subresource)
+            return info.verb == wanted and self._runs_as(node, info)
         if (
             info.resource == "nodes"
             and info.verb in ("get", "update", "patch", "delete")

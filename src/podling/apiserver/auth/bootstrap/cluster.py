@@ -121,6 +121,7 @@ NODE_RULES = (
     rule("get", "resource.k8s.io", "resourceclaims"),
     rule("deletecollection", "resource.k8s.io", "resourceslices"),
     rule("get list watch", "certificates.k8s.io", "clustertrustbundles"),
+    rule("create get list watch", "certificates.k8s.io", "podcertificaterequests"),
 )
 """What every node's agent may do; which of its Pods' Secrets it may read is judged in ``auth.node``."""
 
