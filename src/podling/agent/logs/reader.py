@@ -1,7 +1,7 @@
 """Reads a container's log back as its lines, from a point, to a bound, and on as it grows.
 
-A log that is rotated under a follower is read to its end before the new one is opened, so no line is lost.  Nothing is polled:
-inotify tells of new lines, the runtime's events of the container's end.
+A log that is rotated under a follower is read to its end before the next one is opened (`succession`), so no line is lost.
+Nothing is polled: inotify tells of new lines, the runtime's events of the container's end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from podling.runtime import linux
 
 from . import cri
+from .succession import Succession
 
 BLOCK = 64 << 10
 _IN_MODIFY = 0x2
@@ -78,7 +79,8 @@ async def read(
     Raises FileNotFoundError if there is no log.
     """
     shape = _Shape(options)
-    with path.open("rb") as file:
+    succession = Succession(path)
+    with succession.open() as file:
         file.seek(_start(file, options.tail))
         if not options.follow:
             for block in _blocks(file):
@@ -87,7 +89,7 @@ async def read(
                 if shape.full:
                     return
             return
-        async for block in _follow(path, file, wait_ended):
+        async for block in _follow(path, file, succession, wait_ended=wait_ended):
             if out := shape.feed(block):
                 yield out
             if shape.full:
@@ -95,7 +97,11 @@ async def read(
 
 
 async def _follow(
-    path: Path, first: BinaryIO, wait_ended: Callable[[], Coroutine[Any, Any, None]]
+    path: Path,
+    first: BinaryIO,
+    succession: Succession,
+    *,
+    wait_ended: Callable[[], Coroutine[Any, Any, None]],
 ) -> AsyncIterator[bytes]:
     """Blocks as they are written, over rotations, until the container has ended and all is read."""
     file, opened = first, None
@@ -107,12 +113,12 @@ async def _follow(
                 over = ended.done()
                 for block in _blocks(file):
                     yield block
-                if _is_replaced(path, file):
+                if (following := succession.after(file)) is not None:
                     for block in _blocks(file):
                         yield block
                     if opened is not None:
                         opened.close()
-                    file = opened = path.open("rb")
+                    file = opened = following
                     continue
                 if over:
                     return
@@ -134,16 +140,6 @@ async def _either(grown: asyncio.Event, ended: asyncio.Task[None]) -> None:
 def _blocks(file: BinaryIO) -> Iterator[bytes]:
     while block := file.read(BLOCK):
         yield block
-
-
-def _is_replaced(path: Path, file: BinaryIO) -> bool:
-    """Whether another file has taken the name; for a moment during a rotation there is none."""
-    try:
-        now = path.stat()
-    except FileNotFoundError:
-        return False
-    mine = os.fstat(file.fileno())
-    return (now.st_dev, now.st_ino) != (mine.st_dev, mine.st_ino)
 
 
 def _start(file: BinaryIO, tail: int | None) -> int:
