@@ -21,7 +21,7 @@ from . import lastwords, podstate
 from .kit import Kit
 from .operations.table import carry_out
 from .podmemory import Memory
-from .podstate import Action, KillContainer, MountVolumes, Plan, Probed, Verdict, View, Volumes
+from .podstate import Action, KillContainer, MountVolumes, Plan, Probed, ResizePod, Verdict, View, Volumes
 from .probes.manager import Subject
 from .statuswriter import StatusWriter
 from .upkeep import Upkeep
@@ -221,6 +221,8 @@ class PodWorker:
             await carry_out(self._kit, self.memory, action)
             if isinstance(action, MountVolumes):
                 self._upkeep.schedule()
+            if isinstance(action, ResizePod):
+                self._upkeep.refresh()
         finally:
             if self._busy.get(action.key) is action:
                 del self._busy[action.key], self._running[action.key]

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from podling.api import times
 from podling.api.types import certificates_v1, core_v1, meta_v1
+from podling.client.resource import PatchType
 from podling.testing.virtualtime import virtual
 
 MAIN = {"name": "main", "image": "busybox:1", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
@@ -155,6 +156,30 @@ async def test_labels_and_annotations_are_followed_within_a_second(tmp_path: Pat
         change = {"metadata": {"labels": {"a": "b"}, "annotations": {"note": "new"}}}
         await world.pods.patch("web", change, namespace="default")
         await soon(lambda: files(folder) == {"labels": 'a="b"', "note": "new"})
+
+
+@virtual
+async def test_limits_are_followed_when_the_pod_is_resized(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        item = {"path": "cpu", "resourceFieldRef": {"containerName": "main", "resource": "limits.cpu"}}
+        item["resourceFieldRef"]["divisor"] = "1m"
+        await world.create(
+            "web",
+            MAIN | {"resources": {"limits": {"cpu": "100m", "memory": "32Mi"}}},
+            volumes=[{"name": "v", "downwardAPI": {"items": [item]}}],
+        )
+        pod = await world.until_ready("web")
+        folder = world.agent.kit.volumes.of(pod.metadata.uid or "")["v"]
+        assert files(folder) == {"cpu": "100"}
+        larger = {"name": "main", "resources": {"limits": {"cpu": "200m"}, "requests": {"cpu": "200m"}}}
+        await world.pods.patch(
+            "web",
+            {"spec": {"containers": [larger]}},
+            namespace="default",
+            subresource="resize",
+            type=PatchType.STRATEGIC,
+        )
+        await soon(lambda: files(folder) == {"cpu": "200"})
 
 
 @virtual
