@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from podling.agent.agent import Agent
 from podling.agent.config import AgentConfig
 from podling.agent.paths import Paths
+from podling.agent.staticpods import Manifests
 from podling.agent.volumes import places
 from podling.aio.clock import SystemClock
 from podling.api import errors
@@ -29,6 +30,7 @@ from podling.apiserver.request import UserInfo
 from podling.apiserver.server import ApiServer
 from podling.client import Client
 from podling.cluster.inprocess import InProcessTransport
+from podling.cluster.manifests import complete
 from podling.network.bridge import NodeNetwork, Ranges
 from podling.network.host import Host
 from podling.network.naming import Names
@@ -36,6 +38,7 @@ from podling.runtime import cgroups
 from podling.runtime.images import ImageStore
 from podling.runtime.oci import OciConfig, OciRuntime
 from podling.store.memory import MemoryStore
+from podling.testing.mortality import Fate
 
 NODE = "node-1"
 ADMIN = UserInfo("admin", groups=("system:masters", "system:authenticated"))
@@ -58,6 +61,7 @@ class RealWorld:
             self.host, Names(self.name, NODE), ranges=Ranges("10.42.0.0/24", "10.42.0.0/16", "10.43.0.0/16")
         )
         self.images = ImageStore(images)
+        self.manifests = folder / "manifests"
         self._runtime = runtime
         self.agent: Agent | None = None
         self._stack = AsyncExitStack()
@@ -97,6 +101,8 @@ class RealWorld:
 
     async def __aexit__(self, *_: object) -> None:
         try:
+            for file in self.manifests.glob("*"):
+                file.unlink()
             if self.agent is not None:
                 for pod in (await self.pods.list()).items:
                     await self.pods.delete(
@@ -113,7 +119,8 @@ class RealWorld:
             tree.prune()
             places.release(Paths(self.host.state_dir))
 
-    async def start_agent(self) -> Agent:
+    async def start_agent(self, fate: Fate | None = None) -> Agent:
+        """An agent on the machine; ``fate`` says when it dies."""
         settings = OciConfig(
             state_dir=self.host.state_dir / "runtime",
             cgroup_root=self.host.cgroup,
@@ -127,10 +134,13 @@ class RealWorld:
             AgentConfig(node_name=NODE, address=self.network.gateway, **self.settings),
             host=self.host,
             client=client,
-            runtime=OciRuntime(settings, images=self.images, network=self.network),
+            runtime=(fate or Fate()).over_runtime(
+                OciRuntime(settings, images=self.images, network=self.network)
+            ),
             images=self.images,
             clock=SystemClock(),
             random=random.Random(),
+            manifests=Manifests(self.manifests, complete),
         )
         await agent.start()
         self.agent = agent
