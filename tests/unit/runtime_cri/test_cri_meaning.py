@@ -30,8 +30,8 @@ CREATED, RUNNING, EXITED = ContainerState.CREATED, ContainerState.RUNNING, Conta
 
 
 def pod_message(config=POD, features=translate.Features()):  # noqa: B008
-    facts = translate.SandboxFacts.of(config, cgroup="pod-u", handler="h")
-    return translate.sandbox_config(config, owner="me", parent="/x/pod-u", facts=facts, features=features)
+    facts = translate.SandboxFacts.of(config, cgroup="pod-u", parent="/x/pod-u", handler="h")
+    return translate.sandbox_config(config, owner="me", facts=facts, features=features)
 
 
 def container_message(config, features=translate.Features(), **kept):  # noqa: B008
@@ -50,6 +50,9 @@ def test_a_sandbox_comes_back_as_it_was_asked_for_without_what_is_kept_with_it()
     )  # fmt: skip
     assert seen.ips == ("10.0.0.1", "fd::1")
     kept = translate.facts(asked["annotations"])
+    again = translate.sandbox_again(seen, kept)
+    assert again["linux"]["cgroup_parent"] == asked["linux"]["cgroup_parent"] == "/x/pod-u"
+    assert again["metadata"] == asked["metadata"]
     assert (kept.log_directory, kept.cgroup, kept.handler) == ("/l", "pod-u", "h")
     assert asked["labels"][translate.OWNER] == "me"
 
@@ -62,7 +65,7 @@ def test_a_sandbox_that_is_not_ready_has_no_address():
 
 def test_a_container_shares_what_its_sandbox_shares():
     pod = replace(POD, namespaces=NamespaceOptions(network=NamespaceMode.NODE, pid=NamespaceMode.POD))
-    kept = translate.SandboxFacts.of(pod, cgroup="", handler="")
+    kept = translate.SandboxFacts.of(pod, cgroup="", parent="", handler="")
     made = translate.container_config(
         ContainerConfig(name="c", image="i"), owner="me", kept=kept, features=translate.Features()
     )

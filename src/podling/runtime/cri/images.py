@@ -16,7 +16,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from podling.aio import spawn
@@ -45,8 +45,8 @@ class CriImages:
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
         self._cri = Cri(endpoint)
-        self._builtin = ""
-        """The id of the built-in busybox, where it was brought."""
+        self._builtins: frozenset[str] = frozenset()
+        """The ids of the built-in images, where they were brought."""
 
     async def start(self) -> None:
         """Bring the built-in images where that can be done; without them the node works too.  Raises ``Unavailable``."""
@@ -64,7 +64,7 @@ class CriImages:
 
     async def list(self) -> list[Image]:
         answer = await self._cri.call("ListImages", what="list images", fault=ImageFault)
-        return [translate.image(told) for told in answer["images"]]
+        return [self._image(told) for told in answer["images"]]
 
     async def resolve(self, reference: str) -> Image | None:
         answer = await self._cri.call(
@@ -73,13 +73,13 @@ class CriImages:
             fault=ImageFault,
             image={"image": _normal(reference)},
         )
-        return translate.image(answer["image"]) if "image" in answer else None
+        return self._image(answer["image"]) if "image" in answer else None
 
     async def pull(self, reference: str, *, credentials: Sequence[Credentials] = ()) -> Image:
         """With the credentials in turn, at last with none.  Raises ``ImageFault``."""
         name = _normal(reference)
         present = await self.resolve(name)
-        if present is not None and present.id == self._builtin:
+        if present is not None and present.id in self._builtins:
             return present
         fault: RuntimeFault | None = None
         for one in [*credentials, None] if credentials else [None]:
@@ -105,6 +105,11 @@ class CriImages:
         answer = await self._cri.call("ImageFsInfo", what="measure images", fault=ImageFault)
         return sum(one.get("used_bytes", {}).get("value", 0) for one in answer["image_filesystems"])
 
+    def _image(self, told: Message) -> Image:
+        """No registry would give the built-in ones back."""
+        image = translate.image(told)
+        return replace(image, pinned=True) if image.id in self._builtins else image
+
     async def _pull(self, name: str, auth: Message | None) -> None:
         fields = {"image": {"image": name}} | ({"auth": auth} if auth else {})
         await self._cri.call("PullImage", what=f"pull {name}", limit=None, fault=ImageFault, **fields)
@@ -129,7 +134,7 @@ class CriImages:
             if done.returncode:
                 raise ImageFault(f"cannot import them: {done.error_text}")
             await self._wait_known(missing)
-        self._builtin = builtins.busybox_id
+        self._builtins = builtins.ids
 
     async def _wait_known(self, names: Sequence[str]) -> None:
         """containerd's CRI learns of imports from its own events."""
@@ -161,8 +166,8 @@ class Builtins:
         return list(self.configs)
 
     @property
-    def busybox_id(self) -> str:
-        return f"sha256:{hashlib.sha256(next(iter(self.configs.values()))).hexdigest()}"
+    def ids(self) -> frozenset[str]:
+        return frozenset(f"sha256:{hashlib.sha256(config).hexdigest()}" for config in self.configs.values())
 
     def write(self, file: Path, names: Sequence[str]) -> None:
         """An archive of the images called ``names``, as ``docker save`` writes it."""

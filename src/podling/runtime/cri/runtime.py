@@ -76,7 +76,9 @@ class CriRuntime:
         self._status = told = await self._wait_network()
         for fault in (told.fault, told.network_fault):
             if fault:
-                raise Unavailable(f"cannot run Pods on {told.name} at {self._config.endpoint}: {fault}")
+                raise Unavailable(
+                    f"cannot run Pods on {told.name} at {self._config.endpoint}: {fault}{self._remedy(told)}"
+                )
         tree = None
         if not told.systemd_cgroup:
             layout = await asyncio.to_thread(cgroups.detect)
@@ -106,6 +108,11 @@ class CriRuntime:
                 return found
             await asyncio.sleep(0.05)  # it watches its folder, and tells nobody when it has read it
 
+    def _remedy(self, told: status.RuntimeStatus) -> str:
+        """A folder that was taken away is not watched any more when it is back."""
+        ours = told.network_fault and told.cni_folder == str(self._config.cni)
+        return f"; restart it, so that it looks into {told.cni_folder} again" if ours else ""
+
     async def close(self) -> None:
         """Let go; containers run on."""
         await self._containers.close()
@@ -117,7 +124,13 @@ class CriRuntime:
 
     def info(self) -> RuntimeInfo:
         told = self._status
-        return RuntimeInfo(name=told.name, version=told.version, handlers=told.handlers)
+        return RuntimeInfo(
+            name=told.name,
+            version=told.version,
+            handlers=told.handlers,
+            recursive_readonly=told.features("").recursive_read_only,
+            user_namespaces=told.features("").user_namespaces,
+        )
 
     async def run_sandbox(self, config: SandboxConfig, *, handler: str = "") -> Sandbox:
         return (await self._sandboxes.run(config, handler=handler)).view

@@ -73,8 +73,9 @@ class Sandboxes:
             raise
 
     async def _run(self, config: SandboxConfig, handler: str, pod: str) -> Box:
-        kept = translate.SandboxFacts.of(config, cgroup=group(config), handler=handler)
-        parent = await self._make_group(config, kept)
+        parent = self._groups.absolute(group(config)) if self._groups is not None else ""
+        kept = translate.SandboxFacts.of(config, cgroup=group(config), parent=parent, handler=handler)
+        await self._make_group(config, kept)
         self._plugin.expect(config)
         try:
             answer = await self._cri.call(
@@ -84,7 +85,6 @@ class Sandboxes:
                 config=translate.sandbox_config(
                     config,
                     owner=self._owner,
-                    parent=parent,
                     facts=kept,
                     features=self._status.features(handler),
                 ),
@@ -168,17 +168,16 @@ class Sandboxes:
         self._known[view.id] = box
         return box
 
-    async def _make_group(self, config: SandboxConfig, kept: translate.SandboxFacts) -> str:
-        """The Pod's control group with its limits, as the runtime wants it named."""
+    async def _make_group(self, config: SandboxConfig, kept: translate.SandboxFacts) -> None:
+        """The Pod's control group with its limits."""
         if self._groups is None:
-            return ""
+            return
         try:
             await asyncio.to_thread(self._groups.make, kept.cgroup, config.resources)
         except (OSError, cgroups.CgroupFault) as error:
             raise CreateFault(
                 f"cannot make sandbox of Pod {config.namespace}/{config.name}: {error}"
             ) from error
-        return self._groups.absolute(kept.cgroup)
 
     async def _drop_group(self, kept: translate.SandboxFacts) -> None:
         shared = any(box.kept.cgroup == kept.cgroup for box in self._known.values())

@@ -61,21 +61,26 @@ class Features:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxFacts:
-    """What is needed of a sandbox's request when its containers are made: kept with it."""
+    """What is needed of a sandbox's request when its containers are made: kept with it.
+
+    ``cgroup`` is the Pod's control group below the node's, ``parent`` the same as the runtime wants it named.
+    """
 
     log_directory: str = ""
     cgroup: str = ""
+    parent: str = ""
     network: str = "POD"
     pid: str = "CONTAINER"
     ipc: str = "POD"
     handler: str = ""
 
     @classmethod
-    def of(cls, config: SandboxConfig, *, cgroup: str, handler: str) -> SandboxFacts:
+    def of(cls, config: SandboxConfig, *, cgroup: str, parent: str, handler: str) -> SandboxFacts:
         spaces = config.namespaces
         return cls(
             log_directory=config.log_directory,
             cgroup=cgroup,
+            parent=parent,
             network=spaces.network.name,
             pid=spaces.pid.name,
             ipc=spaces.ipc.name,
@@ -88,10 +93,8 @@ def facts(annotations: Mapping[str, str]) -> SandboxFacts:
     return SandboxFacts(**json.loads(annotations.get(_KEPT, "{}")))
 
 
-def sandbox_config(
-    config: SandboxConfig, *, owner: str, parent: str, facts: SandboxFacts, features: Features
-) -> Message:
-    """A ``PodSandboxConfig``; ``parent`` is the Pod's control group.  Raises ``Unsupported``."""
+def sandbox_config(config: SandboxConfig, *, owner: str, facts: SandboxFacts, features: Features) -> Message:
+    """A ``PodSandboxConfig``.  Raises ``Unsupported``."""
     if config.namespaces.users is not None and not features.user_namespaces:
         raise Unsupported("hostUsers: false", "this runtime maps no user IDs")
     security = config.security
@@ -116,7 +119,7 @@ def sandbox_config(
         "labels": {**config.labels, OWNER: owner},
         "annotations": {**config.annotations, _KEPT: json.dumps(_kept(facts))},
         "linux": {
-            "cgroup_parent": parent,
+            "cgroup_parent": facts.parent,
             "sysctls": dict(config.sysctls),
             "security_context": {
                 "namespace_options": _spaces(facts, config.namespaces),
@@ -143,7 +146,10 @@ def sandbox_again(box: Sandbox, kept: SandboxFacts) -> Message:
         "log_directory": kept.log_directory,
         "labels": dict(box.labels),
         "annotations": dict(box.annotations),
-        "linux": {"security_context": {"namespace_options": _spaces(kept)}},
+        "linux": {
+            "cgroup_parent": kept.parent,
+            "security_context": {"namespace_options": _spaces(kept)},
+        },
     }
 
 
@@ -270,6 +276,7 @@ def image(told: Message) -> Image:
         repo_digests=tuple(told["repo_digests"]),
         size=told["size"],
         user=user,
+        pinned=told["pinned"],
     )
 
 
