@@ -213,6 +213,7 @@ async def test_a_summary_of_what_is_used(tmp_path: Path):
         ("/metrics", 'kubelet_running_containers{container_state="running"} 1'),
         ("/metrics", 'kubelet_node_name{node="node-1"} 1'),
         ("/metrics", 'kubelet_desired_pods{static=""} 1'),
+        ("/metrics", "# TYPE process_resident_memory_bytes gauge"),
         (
             "/metrics",
             'kubelet_http_requests_total{long_running="false",method="GET",path="metrics",server_type="readwrite"} 1',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from podling.agent.server import cadvisor, procfs, resource, summary
+from podling.agent.server import cadvisor, own, procfs, resource, summary
 from podling.agent.server.reading import (
     ContainerReading,
     Filesystem,
@@ -15,6 +15,7 @@ from podling.agent.server.reading import (
     Totals,
     VolumeReading,
 )
+from podling.aio.metrics import Family
 from podling.runtime.interface import Container, ContainerState, ContainerStats
 
 SECOND = 10**9
@@ -107,12 +108,38 @@ CADVISOR = {
 """Source: github.com/google/cadvisor docs/storage/prometheus.md."""
 
 
+OWN = {
+    "kubelet_active_pods",
+    "kubelet_desired_pods",
+    "kubelet_http_requests_total",
+    "kubelet_mirror_pods",
+    "kubelet_node_name",
+    "kubelet_running_containers",
+    "kubelet_running_pods",
+    "kubelet_volume_stats_available_bytes",
+    "kubelet_volume_stats_capacity_bytes",
+    "kubelet_volume_stats_inodes",
+    "kubelet_volume_stats_inodes_free",
+    "kubelet_volume_stats_inodes_used",
+    "kubelet_volume_stats_used_bytes",
+    "kubernetes_build_info",
+    "prober_probe_total",
+}
+"""Source: kubernetes pkg/kubelet/metrics/metrics.go, pkg/kubelet/prober, component-base/metrics."""
+
+
 def families(text: str) -> dict[str, str]:
     return dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
 
 
 def test_resource_metrics_have_upstreams_names_and_types():
     assert families(resource.render(READING)) == RESOURCE
+
+
+def test_the_agents_own_metrics_have_upstreams_names_or_say_that_they_are_ours():
+    named = [family for family in vars(own).values() if isinstance(family, Family)]
+    found = {family.name for family in [*named, *own.VOLUMES.values()]}
+    assert {name for name in found if not name.startswith("podling_")} == OWN
 
 
 def test_resource_metrics_name_container_namespace_and_pod_and_say_when_they_were_read():

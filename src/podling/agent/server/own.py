@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from podling.agent.kit import Kit
 from podling.agent.pods import Pods
 from podling.agent.podworker import PodWorker
+from podling.aio import processmetrics
 from podling.aio.metrics import Family, Sample, text
 from podling.api import pod as pods_api
 from podling.api.types import core_v1
@@ -72,7 +73,8 @@ def render(kit: Kit, pods: Pods, reading: Reading, asked: Asked) -> str:
     """The answer to ``/metrics``."""
     requests: list[Sample] = [*asked.items()]
     families = [*_of_agent(kit, pods), *_of_claims(reading), (REQUESTS, requests)]
-    return "".join(line for family, samples in families for line in text(family, samples))
+    told = (line for family, samples in families for line in text(family, samples))
+    return "".join([*told, *processmetrics.lines()])
 
 
 def probes(kit: Kit) -> str:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from podling.aio import processmetrics
 from podling.aio.metrics import CONTENT_TYPE, Family, Histogram, Sample, text
 from podling.api.kinds import Kind
 from podling.apiserver.request import Request, Response
 
 from . import families as named
-from . import process
 from .series import Asked, Series, asked
 
 __all__ = ["Lines", "Metrics", "Placing", "Series", "Tally"]
@@ -100,7 +100,7 @@ class Metrics:
     def _lines(self) -> Iterator[str]:
         for family, samples in self._samples():
             yield from text(family, samples)
-        yield from process.lines()
+        yield from processmetrics.lines()
 
     def _samples(self) -> Iterator[tuple[Family, Iterable[Sample]]]:
         all_series = self._series.values()
