@@ -45,6 +45,7 @@ _MODULES = {
     "core_v1:ResourceQuota": "resource_quota",
     "core_v1:Secret": "secret",
     "core_v1:Service": "service",
+    "node_v1:RuntimeClass": "runtime_class",
     "policy_v1:PodDisruptionBudget": "pod_disruption_budget",
     "discovery_v1:EndpointSlice": "endpoint_slice",
     "rbac_v1:ClusterRole": "cluster_role",
