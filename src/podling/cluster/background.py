@@ -56,6 +56,7 @@ def launch(layout: Layout, on_step: Callable[[progress.Step], None]) -> None:
         str(writer),
     ]
     with open(layout.log, "ab") as log:
+        os.fchmod(log.fileno(), 0o600)
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

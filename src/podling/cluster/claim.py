@@ -36,6 +36,10 @@ class Holder:
     not_isolated: tuple[str, ...] = ()
 
 
+_PASSABLE = 0o711
+"""Root of a Pod with users of its own is one of the others here and must get to its own files; secrets are closed by themselves."""
+
+
 class Claim:
     """The lock, held.  ``tell`` publishes the phase to whoever looks."""
 
@@ -51,6 +55,8 @@ class Claim:
 def claim(layout: Layout) -> Iterator[Claim]:
     """Hold the cluster; ``AlreadyRunning`` if another process does."""
     layout.cluster.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if os.geteuid() == 0:
+        layout.cluster.chmod(_PASSABLE)
     descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

@@ -1,6 +1,7 @@
 """Only one process has a cluster, the kernel knows which, and a dead one leaves nothing to trip over."""
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,12 @@ def test_what_the_holder_tells_can_be_read_until_it_dies(tmp_path: Path) -> None
 
 def test_nobody_holds_a_cluster_that_was_never_made(tmp_path: Path) -> None:
     assert holder(Layout(tmp_path, "never")) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others' Pods pass through root's clusters alone")
+def test_others_may_pass_through_and_look_at_nothing(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, "a")
+    layout.cluster.mkdir(mode=0o700, parents=True)
+    with claim(layout):
+        assert stat.S_IMODE(layout.cluster.stat().st_mode) == 0o711
+        assert stat.S_IMODE(layout.lock.stat().st_mode) == 0o600

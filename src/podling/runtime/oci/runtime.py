@@ -237,9 +237,11 @@ def _prepare(config: OciConfig, tree: cgroups.CgroupTree) -> MountSpace:
     space = MountSpace.make(config.state_dir, tree)
     for folder in (config.live, config.writable, config.known):
         folder.mkdir(exist_ok=True)
+    config.writable.chmod(0o700)  # set-uid programs that containers make are not for the node's users
     mountspace.mount_live(config.live)
     for folder in (config.sandboxes, config.containers, config.exits, config.run):
         folder.mkdir(exist_ok=True)
+        folder.chmod(0o711)  # to be passed by Pods with users of their own, and listed by nobody
     return space
 
 
