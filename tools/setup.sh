@@ -11,8 +11,8 @@ venv=.venv
 packages="crun conmon skopeo nftables busybox-static"
 programs="crun conmon skopeo nft"
 if [ "$level" = dev ]; then
-  packages="$packages runc wrk procps iproute2 docker-registry"
-  programs="$programs runc wrk ps ip docker-registry"
+  packages="$packages runc wrk procps iproute2 docker-registry containerd"
+  programs="$programs runc wrk ps ip docker-registry containerd"
 fi
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
@@ -74,7 +74,7 @@ install_packages() {
   if { apt_as_root install -y -qq --no-install-recommends $packages ||
        { apt_as_root update -qq && apt_as_root install -y -qq --no-install-recommends $packages; }; } >"$log" 2>&1; then
     rm -f "$log"
-    [ "$level" = dev ] && quiet_services
+    if [ "$level" = dev ]; then quiet_services "${missing[@]}"; fi
     return
   fi
   tail -n 5 "$log" >&2
@@ -83,11 +83,13 @@ install_packages() {
   warn_without_busybox
 }
 
-# The registry is for tests, which start their own: as a service it would be open to the network.
+# Registry and containerd are for tests, which start their own: what has just been installed shall not run as a service, too.
 quiet_services() {
   command -v systemctl >/dev/null 2>&1 || return 0
-  local root=(); [ "$(id -u)" = 0 ] || root=(sudo -n)
-  "${root[@]}" systemctl disable --now docker-registry.service >/dev/null 2>&1 || true
+  local root=() name; [ "$(id -u)" = 0 ] || root=(sudo -n)
+  for name in docker-registry containerd; do
+    case " $* " in *" $name "*) "${root[@]}" systemctl disable --now "$name.service" >/dev/null 2>&1 || true ;; esac
+  done
 }
 
 # Unpacks busybox-static into .venv, which needs no root; the image `busybox` is made from it.
