@@ -54,6 +54,11 @@ class Cluster:
     def kubeconfig(self):
         return self.folder / "kubeconfig"
 
+    @property
+    def manifests(self):
+        """The folder of static Pods."""
+        return self.folder / "manifests"
+
     def podling(self, command, *words):
         own = ["--name", self.name, "--data-dir", str(self.folder / "data")]
         done = subprocess.run(
@@ -65,7 +70,9 @@ class Cluster:
     def up(self):
         first = ipaddress.IPv4Address("10.112.0.0") + int(self.name[-4:], 16) % 2048 * 1024
         ranges = ["--cluster-cidr", f"{first}/23", "--service-cidr", f"{first + 512}/23"]
-        self.podling("up", "--port", "0", "--kubeconfig", str(self.kubeconfig), *ranges)
+        self.manifests.mkdir(exist_ok=True)
+        own = ["--kubeconfig", str(self.kubeconfig), "--pod-manifest-path", str(self.manifests)]
+        self.podling("up", "--port", "0", *own, *ranges)
 
     def delete(self):
         """Delete it and say what it left on the machine."""
