@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
-from cri_world import LIMIT, Node
+from cri_world import LIMIT, Containerd, Node
 from loopback_registry import Registry, layer
 
-from podling.runtime.cri import PAUSE, CriImages, CriRuntime, probe
+from podling.runtime.cri import PAUSE, CriImages, CriRuntime, cni, probe
 from podling.runtime.interface import (
     ContainerState,
     CreateFault,
@@ -152,8 +153,36 @@ async def test_a_runtime_without_a_network_is_told_before_the_first_pod(tmp_path
     runtime = CriRuntime(elsewhere.config, network=elsewhere.network)
     while not (await probe(containerd.endpoint)).network_fault:  # noqa: ASYNC110 - it watches its folder
         await asyncio.sleep(0.02)
-    with pytest.raises(Unavailable, match=r"cannot run Pods on containerd at .*cni plugin not initialized"):
+    with pytest.raises(
+        Unavailable, match=r"cni plugin not initialized; give it a CNI network, or Podling's: .*elsewhere/cni"
+    ):
         await runtime.start()
+
+
+async def test_a_network_of_the_runtimes_own_is_left_to_it():
+    """As a kubelet leaves it: the address is what its plugin says, and ours is not asked."""
+    folder = Path(tempfile.mkdtemp(prefix="pcri-"))
+    cni.install(folder / "cni")
+    (folder / "cni" / "10-podling.conflist").unlink()
+    network = {"cniVersion": "0.4.0", "name": "theirs", "plugins": [{"type": "theirs"}]}
+    (folder / "cni" / "10-theirs.conflist").write_text(json.dumps(network))
+    answer = {
+        "interfaces": [{"name": "eth0"}],
+        "ips": [{"version": "4", "address": "10.9.8.7/32", "interface": 0}],
+    }
+    plugin = folder / "cni" / "theirs"
+    plugin.write_text(f"#!/bin/sh\necho '{json.dumps({'cniVersion': '0.4.0', **answer})}'\n")
+    plugin.chmod(0o755)
+    theirs = Containerd(folder / "cd", cni=folder / "cni")
+    try:
+        await asyncio.to_thread(theirs.start)
+        async with Node(folder, theirs, cni=folder / "node" / "cni").world() as world:
+            box = await suite.sandbox(world)
+            assert box.ips == ("10.9.8.7",)
+            assert await world.runtime.list_sandboxes() == [box]
+    finally:
+        await asyncio.to_thread(theirs.remove)
+        shutil.rmtree(folder)
 
 
 async def test_images_come_from_registries_with_a_password_and_go(containerd):

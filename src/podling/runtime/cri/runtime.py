@@ -109,9 +109,13 @@ class CriRuntime:
             await asyncio.sleep(0.05)  # it watches its folder, and tells nobody when it has read it
 
     def _remedy(self, told: status.RuntimeStatus) -> str:
-        """A folder that was taken away is not watched any more when it is back."""
-        ours = told.network_fault and told.cni_folder == str(self._config.cni)
-        return f"; restart it, so that it looks into {told.cni_folder} again" if ours else ""
+        """A folder of ours that was taken away is not watched any more when it is back."""
+        folder = self._config.cni
+        if not told.network_fault:
+            return ""
+        if told.cni_folder == str(folder):
+            return f"; restart it, so that it looks into {folder} again"
+        return f"; give it a CNI network, or Podling's: its bin_dir and conf_dir are then {folder}"
 
     async def close(self) -> None:
         """Let go; containers run on."""
