@@ -185,7 +185,7 @@ async def test_a_digest_names_one_content(world: RealWorld, registry: DockerRegi
 
 async def test_the_content_of_an_image_is_a_volume(world: RealWorld, registry: DockerRegistry):
     await make_secret(world, "right", registry.auths())
-    data = {"reference": f"{registry.address}/data:v1"}
+    data = {"reference": f"{registry.address}/data:v1", "pullPolicy": "Always"}
     volumes = [{"name": "data", "image": data}]
     mounts = [
         {"name": "data", "mountPath": "/all"},

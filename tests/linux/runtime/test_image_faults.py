@@ -1,6 +1,7 @@
 """Pulls that go wrong: manifests that are none, a disk that fills up, two who want the same at once."""
 
 import asyncio
+import contextlib
 import json
 import multiprocessing
 import os
@@ -126,6 +127,13 @@ async def test_a_full_disk_is_told_and_nothing_of_the_image_stays(tmp_path, regi
         assert caught.value.reason == "ErrImagePull"
         assert left(store) == before
     assert [found.id for found in await store.list()] == [kept.id]
+    with (small_disk / "others").open("wb", buffering=0) as others, contextlib.suppress(OSError):
+        while True:
+            others.write(bytes(1 << 16))
+    registry.put("app", "tiny", [layer({"x": b"1"})])
+    with pytest.raises(ImageFault, match=r"(?i)no space left on device"):
+        await store.pull(f"{registry.address}/app:tiny")
+    (small_disk / "others").unlink()
     registry.put("app", "fits", [layer({"noise": noise[: 2 << 20]})])
     assert (await store.pull(f"{registry.address}/app:fits")).size == 2 << 20
 

@@ -10,6 +10,7 @@ the start that wants it, so that a machine without network does not wait for it 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -109,7 +110,8 @@ class ImagePuller:
         if not access.is_granted(record, name, want.secrets):
             return None
         if record is not None and (more := access.recognised(record, name, want.secrets)) != record:
-            self.records.put(more)
+            with contextlib.suppress(OSError):  # only what would spare a question later
+                self.records.put(more)
         return present
 
     async def _pull(self, want: Want, present: Image | None, tell: Tell) -> Image:
@@ -159,9 +161,7 @@ class ImagePuller:
         async with self._room:
             started = loop.time()
             try:
-                with self.records.pulling(_full(want.name)):
-                    image, used = await self._with_credentials(want)
-                    self._record(want, image, used)
+                image = await self._recorded(want)
             except ImageFault as fault:
                 if fault.reason == "RegistryUnavailable":
                     self._unreachable[registry] = loop.time() + UNREACHABLE_SECONDS
@@ -172,6 +172,17 @@ class ImagePuller:
         self._unreachable.pop(registry, None)
         self._on_pulled()
         return Pulled(image, seconds)
+
+    async def _recorded(self, want: Want) -> Image:
+        """Pull, and write down who may use what came.  Raises ``ImageFault``."""
+        try:
+            with self.records.pulling(_full(want.name)):
+                image, used = await self._with_credentials(want)
+                self._record(want, image, used)
+        except OSError as error:
+            quoted = gotext.quote(want.name)
+            raise ImageFault(f"Failed to record the pull of container image {quoted}: {error}") from error
+        return image
 
     async def _with_credentials(self, want: Want) -> tuple[Image, SecretKey | None]:
         """Each of the Pod's credentials in turn, or none if it has none; with the one that opened the door."""

@@ -74,6 +74,8 @@ class ImageStore:
                 if fault.reason == "RegistryUnavailable" and _may_be_builtin(name):
                     raise await self._with_remedy(fault) from fault
                 raise
+            except OSError as error:
+                raise ImageFault(f"cannot pull image {name}: {error}") from error
 
     async def load(self, source: Path, *, names: Sequence[str] = ()) -> Sequence[Image]:
         """Add the images of an archive file or OCI layout folder; a single one gets ``names``, too.  Raises ``ImageFault``."""

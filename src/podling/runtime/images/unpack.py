@@ -31,7 +31,7 @@ _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _XATTR = "SCHILY.xattr."
 _COPY = 1 << 20
-_MAX_HEADERS = 2 << 20
+_MAX_HEADERS = 1 << 20
 _MAX_TRAILER = 64 << 20
 _UNREADABLE = (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, zlib.error)
 """What a damaged or hostile tar makes the libraries raise: numbers that are none, names with NUL, broken compression."""
