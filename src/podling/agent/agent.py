@@ -73,6 +73,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NO_CLUSTER_DNS = (
+    "kubelet does not have ClusterDNS IP configured and cannot create Pod using "
+    '"ClusterFirst" policy. Falling back to "Default" policy.'
+)
 STOP_SECONDS = 30.0
 SIMULATED, PROCESS = "simulated", "process"
 _RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
@@ -195,6 +199,8 @@ class Agent(Service):
         )
         await self._pods.start()
         kit.tell_node(node.node, "Normal", "Starting", "Starting kubelet.")
+        if not kit.config.cluster_dns:
+            kit.tell_node(node.node, "Warning", "MissingClusterDNS", NO_CLUSTER_DNS)
         if kit.info.not_isolated:
             shared = "; ".join(kit.info.not_isolated)
             kit.tell_node(node.node, "Warning", "NotIsolated", f"Containers share with the machine: {shared}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -336,6 +337,53 @@ async def test_deadline_ends_the_pod(tmp_path: Path):
         pod = await world.until("web", phase("Failed"))
         assert pod.status.reason == "DeadlineExceeded"
         assert 19 <= await world.now() < 21
+
+
+@virtual
+async def test_deadline_may_be_set_while_the_pod_runs(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        await world.create("web")
+        await world.until_ready("web")
+        await asyncio.sleep(100)
+        await world.pods.patch("web", {"spec": {"activeDeadlineSeconds": 130}}, namespace="default")
+        pod = await world.until("web", phase("Failed"))
+        assert pod.status.reason == "DeadlineExceeded"
+        assert 129 <= await world.now() < 131, "counted from the start"
+
+
+@virtual
+async def test_generation_of_a_pod_is_observed_however_often_it_changes(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        made = await world.create("web", activeDeadlineSeconds=10_000)
+        assert made.metadata.generation == 1
+        await world.until("web", lambda pod: pod.status.observed_generation == 1)
+        for step in range(499):
+            patch = {"spec": {"activeDeadlineSeconds": 9_999 - step}}
+            await world.pods.patch("web", patch, namespace="default")
+        pod = await world.until("web", lambda pod: pod.status.observed_generation == 500)
+        assert pod.metadata.generation == 500
+        assert {condition.observed_generation for condition in pod.status.conditions} == {500}
+        await world.pods.delete("web", namespace="default", grace_period_seconds=30)
+        assert (await world.get("web")).metadata.generation == 501
+        assert len(world.writes("web")) < 20, "what only acknowledges is held back"
+
+
+@virtual
+async def test_pod_that_waits_to_crash_again_can_be_deleted_at_once(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        await world.create("web", annotations={f"{SIMULATED}/exit-codes": "1"})
+        await world.until("web", waits_for("CrashLoopBackOff"))
+        before = await world.now()
+        await world.pods.delete("web", namespace="default", grace_period_seconds=30)
+        await world.until_gone("web")
+        assert await world.now() - before < 1
+
+
+@virtual
+async def test_node_without_cluster_dns_says_so(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        told = {reason: message for _, reason, message in await world.events(NODE)}
+        assert told["MissingClusterDNS"].endswith('Falling back to "Default" policy.')
 
 
 @virtual

@@ -16,10 +16,6 @@ from podling.client.errors import ClientError
 from podling.runtime.interface import IdMapping, RuntimeFault
 
 REASON = "FailedCreatePodSandBox"
-_NO_CLUSTER_DNS = (
-    "kubelet does not have ClusterDNS IP configured and cannot create Pod using "
-    '"ClusterFirst" policy. Falling back to "Default" policy.'
-)
 
 
 async def create(kit: Kit, memory: Memory, action: CreateSandbox) -> None:
