@@ -40,11 +40,16 @@ def layer(files):
 
 
 class Registry:
-    """``put`` images, then pull ``<address>/<name>:<tag>``; ``requests`` counts by path, ``status`` overrides answers."""
+    """``put`` images, then pull ``<address>/<name>:<tag>``; ``requests`` counts by path, ``status`` overrides answers.
+
+    While ``flowing`` is cleared no layer comes; ``asked`` tells that one was wanted.
+    """
 
     def __init__(self, *, password=""):
         self.blobs, self.manifests, self.requests, self.status = {}, {}, [], 0
         self.password = password
+        self.flowing, self.asked = threading.Event(), threading.Event()
+        self.flowing.set()
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,6 +67,7 @@ class Registry:
         self._thread.start()
 
     def close(self):
+        self.flowing.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -113,6 +119,9 @@ class Registry:
             self._send(request, 200, "application/json", b"{}")
         else:
             _, _, *name, kind, key = request.path.split("/")
+            if kind == "blobs" and not self.flowing.is_set():
+                self.asked.set()
+                self.flowing.wait()
             kind, data = (
                 self.manifests.get(("/".join(name), key), ("", None))
                 if kind == "manifests"

@@ -5,6 +5,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import select
 import shutil
 from pathlib import Path
 
@@ -156,6 +157,33 @@ def test_processes_that_pull_the_same_image_at_once_get_it(tmp_path, registry):
     found = _store(tmp_path)
     assert len([path for path in left(found) if path.parent.name == "layers"]) == 2
     assert len(left(found)) == 2
+
+
+def test_a_pull_ends_with_the_process_that_wanted_it(tmp_path, registry):
+    image_id = registry.put("app", "v1", [layer({"a": b"1"})])
+    order = (str(tmp_path / "images"), str(tmp_path), f"{registry.address}/app:v1")
+    registry.flowing.clear()
+    process = multiprocessing.get_context("spawn").Process(target=_pull, args=order)
+    process.start()
+    assert registry.asked.wait(60)
+    [skopeo] = [os.pidfd_open(pid) for pid in _running("skopeo", registry.address)]
+    process.kill()
+    process.join()
+    ended, _, _ = select.select([skopeo], [], [], 60)
+    os.close(skopeo)
+    assert ended
+    registry.flowing.set()
+    assert _pull(*order) == image_id
+    assert left(_store(tmp_path)) == [tmp_path / "images/layers" / f"{digest(layer({'a': b'1'}))[7:31]}"]
+
+
+def _running(program, word):
+    """The processes of a program that have ``word`` in their arguments."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if words[0].endswith(program) and any(word in one for one in words):
+                yield int(entry.name)
 
 
 async def test_one_process_pulls_an_image_once_however_many_want_it(store, registry):

@@ -171,7 +171,7 @@ class Skopeo:
         await self._run(reference, argv, _COPY_SECONDS)
 
     def _base(self) -> list[str]:
-        argv = [self.program]
+        argv = [*_tether(), self.program]
         if self.registries_conf is not None:
             argv += ["--registries-conf", str(self.registries_conf)]
         if not any(policy.exists() for policy in _POLICIES):
@@ -191,6 +191,11 @@ class Skopeo:
             message = complaint(done.error_text)
             raise ImageFault(f"cannot pull image {reference}: {message}", reason=reason_of(message))
         return done.stdout
+
+
+def _tether() -> list[str]:
+    """What ends a program with the process that started it: a pull does not outlive a cluster that was killed."""
+    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 def complaint(text: str) -> str:
