@@ -159,6 +159,7 @@ class PodWorker:
         uid = memory.uid
         containers = kit.observed.containers(uid)
         self._read_last_words(containers)
+        memory.resizing.forget_all_but([container.id for container in containers])
         return View(
             pod=memory.pod,
             status=memory.status,

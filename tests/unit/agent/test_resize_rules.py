@@ -161,3 +161,15 @@ def test_nothing_of_the_wanted_pod_is_changed_by_the_looks_at_it():
     before = codec.struct_clone(wanted)
     allocation.applied(wanted, allocation.recovered(wanted))
     assert wanted == before
+
+
+def test_what_is_known_of_containers_that_are_no_more_is_forgotten():
+    made, resizing = asking(SMALL), allocation.Resizing()
+    for number in range(1000):
+        resizing.carried_out(f"c{number}", made.spec.containers[0], made)
+        resizing.restart(f"c{number}")
+        resizing.forget_all_but([f"c{number}"])
+    assert "c999" in resizing.actuated
+    sizes = [len(held) for held in (resizing.actuated, resizing.bounds)]
+    assert max(sizes) < 30
+    assert len(resizing.restarting) < 30

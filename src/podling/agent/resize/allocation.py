@@ -6,7 +6,7 @@ under way when the agent went is judged and carried out again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -17,6 +17,7 @@ from podling.api.types import core_v1
 
 Requirements = core_v1.ResourceRequirements
 NOTHING = Requirements()
+_MANY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,16 @@ class Resizing:
         """The container runs with its own resources and within those of the Pod."""
         self.actuated[container_id] = container.resources or NOTHING
         self.bounds[container_id] = pod.spec.resources if pod.spec else None
+
+    def forget_all_but(self, known: Collection[str]) -> None:
+        """Let go of containers that are no more, once there are many: a Pod may crash for weeks."""
+        if len(self.actuated) <= _MANY + len(known):
+            return
+        for held in (self.actuated, self.bounds):
+            for container_id in held.keys() - set(known):
+                del held[container_id]
+        self.restarting &= set(known)
+        self.forgiven &= set(known)
 
     def restart(self, container_id: str) -> None:
         """The container is being ended and starts again at once."""

@@ -33,12 +33,15 @@ _BOUNDLESS = 1 << 60  # bytes; v1 shows the largest whole number of pages for no
 
 
 def in_force(read: ReadFile, asked: Resources, *, version: int) -> Resources:
-    """The CPU and memory limits that the kernel has for a group that was last given ``asked``; the rest is as asked."""
+    """The CPU and memory limits that the kernel has for a group that was last given ``asked``; the rest is as asked.
+
+    Shares that were not asked for are the kernel's default and no request.
+    """
     found = _v2_in_force(read, asked) if version == 2 else _v1_in_force(read)
     period = found.cpu_period if found.cpu_quota is not None else None
     return replace(
         asked,
-        cpu_shares=found.cpu_shares,
+        cpu_shares=None if asked.cpu_shares is None else found.cpu_shares,
         cpu_quota=found.cpu_quota,
         cpu_period=period,
         memory_limit=found.memory_limit,

@@ -12,6 +12,7 @@ from podling.runtime.interface import (
     CreateFault,
     ImageFault,
     NotFound,
+    Resources,
     RuntimeFault,
     SandboxState,
     StartFault,
@@ -207,3 +208,36 @@ class LifecycleSuite(Suite):
         async with asyncio.timeout(LIMIT):
             while not log.exists() or text not in log.read_text():  # noqa: ASYNC110 - no runtime tells of log lines
                 await asyncio.sleep(0.01)
+
+    async def test_limits_change_while_a_container_runs_and_are_told_as_the_kernel_has_them(
+        self, world: World
+    ) -> None:
+        small = Resources(
+            cpu_shares=102,
+            cpu_quota=20_000,
+            cpu_period=100_000,
+            memory_limit=64 << 20,
+            memory_swap_limit=64 << 20,
+        )
+        large = Resources(
+            cpu_shares=512,
+            cpu_quota=40_000,
+            cpu_period=100_000,
+            memory_limit=96 << 20,
+            memory_swap_limit=96 << 20,
+        )
+        box = await self.sandbox(world, resources=small)
+        container = await self.running(world, box, resources=small)
+        await world.runtime.update_sandbox(box.id, large)
+        await world.runtime.update_resources(container, large)
+        told = (await world.runtime.container(container)).resources
+        enforced = not any(matter.startswith("resources") for matter in world.runtime.info().not_isolated)
+        assert (told is not None) == enforced
+        if told is not None:
+            assert (told.cpu_shares, told.cpu_quota, told.memory_limit) == (512, 40_000, 96 << 20)
+
+    async def test_limits_of_what_is_not_there_cannot_be_changed(self, world: World) -> None:
+        with pytest.raises(NotFound):
+            await world.runtime.update_resources("0" * 64, Resources())
+        with pytest.raises(NotFound):
+            await world.runtime.update_sandbox("0" * 64, Resources())
