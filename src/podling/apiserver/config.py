@@ -30,7 +30,9 @@ class Config:
     version                       what `/version` says as gitVersion.
     max_body_bytes                larger bodies get 413; upstream's limit.
     max_held_bytes                bodies in arrival and answers unread, over all connections; beyond it is 429.
-    max_reads_in_flight           reads served at once; more get 429, 0: no limit.  Watches and sessions do not count.
+    fairness                      whether API Priority and Fairness shares out what is served at once; upstream's flag and default.
+    max_reads_in_flight           reads served at once, 0: no limit.  With fairness the sum of both is shared out, and who finds
+                                  no room may wait; without it more get 429.  Watches and sessions do not count.
     max_writes_in_flight          the same for writes.
     request_seconds               an ordinary request that takes longer gets 504; upstream's default.
     watch_seconds                 a watch without timeoutSeconds ends after between one and two times this.
@@ -58,6 +60,7 @@ class Config:
     version: str = "v1.37.0"
     max_body_bytes: int = 3 * 1024 * 1024
     max_held_bytes: int = 256 * 1024 * 1024
+    fairness: bool = True
     max_reads_in_flight: int = 400
     max_writes_in_flight: int = 200
     request_seconds: float = 60

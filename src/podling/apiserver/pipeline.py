@@ -1,6 +1,6 @@
 """The way of a request through the server, stage by stage.
 
-    route -> authenticate (and impersonate) -> bound -> authorize -> dispatch -> answer, count, log
+    route -> authenticate (and impersonate) -> bound, or wait for a seat -> authorize -> dispatch -> answer, count, log
 
 `handle` is the one entry: HTTPS requests and those of clients in this process alike, except that the latter bring
 their `user` and are not authenticated again.  Whatever goes wrong ends as a Status object; what nobody foresaw is
@@ -18,13 +18,19 @@ from time import perf_counter
 from podling.aio.deadline import within
 from podling.api import errors
 
-from . import accesslog, dispatch, limits, render, routes
+from . import accesslog, dispatch, fairness, limits, render, routes
 from .auth.impersonate import impersonated
 from .call import Services
 from .endpoints import Endpoints
+from .fairness.following import FollowingGate
 from .following import followed
 from .metrics import Series
 from .request import Chunks, Request, Response, Upgrade, UserInfo
+
+WAIT_PART = 0.25
+"""How much of its time a request may wait for a seat."""
+OBJECTS_PER_SEAT, WIDEST = 100, 10
+"""What a list costs (k8s.io/apiserver/pkg/util/flowcontrol/request)."""
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +38,16 @@ log = logging.getLogger(__name__)
 class Pipeline:
     """The stages of one server."""
 
-    def __init__(self, services: Services, *, endpoints: Endpoints) -> None:
+    def __init__(
+        self, services: Services, *, endpoints: Endpoints, gate: FollowingGate | None = None
+    ) -> None:
         self._services = services
         self._endpoints = endpoints
         self.metrics = services.metrics
         config = services.config
         self.reads = limits.Room("readOnly", config.max_reads_in_flight)
         self.writes = limits.Room("mutating", config.max_writes_in_flight)
+        self._gate = gate
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -80,19 +89,54 @@ class Pipeline:
         if _impersonates(request):
             request.user = impersonated(request.user, _lower(request.headers), authorizer.check)
         if is_long_running:
+            if info.verb == "watch" and self._gate is not None:
+                return await self._fairly(request, request.user)
             return await self._authorized(request, request.user)
         room = self.reads if info.verb in limits.READ_VERBS else self.writes
-        if not room.admits(request.user):
+        if self._gate is None and not room.admits(request.user):
             self.metrics.terminated(request, 429)
             return limits.too_many()
         room.enter(asyncio.get_running_loop().time())
         self._idle.clear()
         try:
-            return await within(seconds, self._authorized(request, request.user))
+            return await within(seconds, self._fairly(request, request.user))
         finally:
             room.leave()
             if not self.reads.count and not self.writes.count:
                 self._idle.set()
+
+    async def _fairly(self, request: Request, user: UserInfo) -> Response:
+        """Serve a request when it is its turn; of a watch, its beginning."""
+        gate = self._gate
+        if gate is None:
+            return await self._authorized(request, user)
+        gate.catch_up()
+        try:
+            turn = gate.enter(user, request.info, lambda: self._width(request))
+            request.rules = turn.flow.headers
+            if turn.waiter is not None:
+                await gate.wait(turn, self._services.config.request_seconds * WAIT_PART)
+        except fairness.Refused as refused:
+            request.rules = refused.flow.headers
+            self.metrics.terminated(request, 429)
+            return limits.too_many()
+        try:
+            return await self._authorized(request, user)
+        finally:
+            gate.leave(turn)
+
+    def _width(self, request: Request) -> int:
+        """How many seats a request takes: a list one for every hundred objects that it is about."""
+        info = request.info
+        if info.verb != "list":
+            return 1
+        row = self._services.resources.find(info.group, info.version, info.resource)
+        if row is None or not row.kind.is_stored:
+            return 1
+        objects, limit = row.collection.statistics().objects, request.query.first("limit")
+        if limit.isdecimal() and int(limit):
+            objects = min(objects, int(limit))
+        return max(1, min(WIDEST, -(-objects // OBJECTS_PER_SEAT)))
 
     def identify(self, request: Request) -> None:
         """Set `request.user`; raises Unauthorized."""
@@ -131,6 +175,8 @@ class Pipeline:
         headers = response.headers
         headers["Audit-Id"] = request.audit_id
         headers.setdefault("Cache-Control", "no-cache, private")
+        if request.rules is not None:
+            headers.update(request.rules)
         if request.warnings:
             headers["Warning"] = ", ".join(map(_warning, dict.fromkeys(request.warnings)))
         body, series = response.body, self.metrics.series(request)

@@ -104,7 +104,8 @@ class Request:
 
     `headers` have lower-case names.  `peer_certificate` is the client's certificate (DER) when TLS verified one;
     the same bytes object for every request of one connection, so that it is cheap to look up.  `received` is loop
-    time.  `warnings` collects texts for the Warning header; `audit_id` names this request in logs and answers.
+    time.  `warnings` collects texts for the Warning header; `audit_id` names this request in logs and answers; `rules` are
+    headers that tell by whose rules of priority and fairness it was served.
     """
 
     method: str
@@ -118,6 +119,7 @@ class Request:
     info: RequestInfo = UNRESOLVED
     audit_id: str = ""
     warnings: list[str] = field(default_factory=list)
+    rules: Mapping[str, str] | None = None
 
 
 class Chunks(Protocol):

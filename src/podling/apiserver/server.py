@@ -13,6 +13,7 @@ import random
 import socket
 import ssl
 from collections.abc import Iterator
+from functools import partial
 
 from podling.aio.clock import Clock
 from podling.aio.service import Service, State
@@ -36,6 +37,8 @@ from .call import NodeDialer, Services
 from .config import Config
 from .discovery import Discovery
 from .expiry import Expiry
+from .fairness.following import FollowingGate
+from .fairness.keeper import Keeper
 from .health import Health
 from .listener import Listener
 from .metrics import Metrics, state
@@ -72,7 +75,8 @@ class ApiServer(Service):
         self._is_bootstrapped = False
         self._services = self._assemble(clock, random, dial)
         self._endpoints = self._make_endpoints()
-        self._pipeline = Pipeline(self._services, endpoints=self._endpoints)
+        self._gate = self._make_gate()
+        self._pipeline = Pipeline(self._services, endpoints=self._endpoints, gate=self._gate)
         self._listener: Listener | None = None
         self.metrics.sources.append(self._state)
 
@@ -105,7 +109,12 @@ class ApiServer(Service):
         await self.cache.start()
         self._authorizer.start()
         await startup.bootstrap(self._services)
+        keeper = self._make_keeper()
+        await keeper.keep()
+        if self._gate is not None:
+            self._gate.start()
         self._is_bootstrapped = True
+        self.tasks.start(keeper.run(), name="rules of priority and fairness")
         events = self._services.world.collection(kinds.EVENT)
         expiry = Expiry(self.cache, events, self._services.clock, seconds=self.config.event_ttl_seconds)
         self.tasks.start(expiry.run(), name="expiry of events")
@@ -119,6 +128,8 @@ class ApiServer(Service):
     async def _close(self) -> None:
         self._services.closing.set()
         self._authorizer.close()
+        if self._gate is not None:
+            self._gate.close()
         await self.cache.stop()
         if self._listener is not None:
             await self._listener.close()
@@ -182,6 +193,22 @@ class ApiServer(Service):
         yield from signers.plugins(self._authorizer)
         yield escalation.plugin(self._authorizer)
 
+    def _make_gate(self) -> FollowingGate | None:
+        config = self.config
+        seats = config.max_reads_in_flight + config.max_writes_in_flight
+        if not config.fairness or not seats:
+            return None
+        return FollowingGate(self._services.world, seats, lambda: asyncio.get_running_loop().time())
+
+    def _make_keeper(self) -> Keeper:
+        services = self._services
+        return Keeper(
+            services.world,
+            services.clock,
+            ensure=partial(startup.ensure, services),
+            show=partial(startup.show, services),
+        )
+
     def _make_endpoints(self) -> endpoints.Endpoints:
         config, services = self.config, self._services
         return endpoints.made(
@@ -201,6 +228,8 @@ class ApiServer(Service):
         yield from state.stored({kind: services.world.collection(kind) for kind in stored})
         yield from services.admission.timing.lines()
         yield from state.in_flight(self._pipeline.highest(now))
+        if self._gate is not None:
+            yield from self._gate.lines()
         yield from state.build(endpoints.version_info(self.config.version, services.level))
 
     def _health(self) -> Health:

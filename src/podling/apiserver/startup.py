@@ -11,6 +11,7 @@ taken them over (`rbac.authorization.kubernetes.io/autoupdate`), and the address
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,19 +21,22 @@ from podling.api import codec, errors, kinds
 from podling.api.kinds import Kind
 from podling.api.object import Object
 from podling.api.types import apiregistration_v1, core_v1, discovery_v1, meta_v1, scheduling_v1
+from podling.api.types.flowcontrol_v1 import FlowSchema, FlowSchemaCondition, FlowSchemaStatus
 
 from . import creation
 from .auth.authorize import MASTERS
 from .auth.bootstrap import bootstrap_objects
 from .call import Call, Services
-from .change import Make, change
+from .change import STATUS, Make, change
+from .fairness import bootstrap as fairness_rules
 from .options import WriteOptions
 from .request import Query, Request, RequestInfo, UserInfo
 from .validation.priority_class import SYSTEM
 
 USER = UserInfo("system:apiserver", groups=(MASTERS, "system:authenticated"))
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-AUTOUPDATE = "rbac.authorization.kubernetes.io/autoupdate"
+AUTOUPDATE = ("rbac.authorization.kubernetes.io/autoupdate", fairness_rules.AUTOUPDATE)
+"""With these an owner says that an object is his from now on."""
 _PRIORITIES = {
     "system-cluster-critical": (
         "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."
@@ -41,6 +45,7 @@ _PRIORITIES = {
 }
 _OPTIONS = WriteOptions(field_manager="podling-apiserver", field_validation="Ignore")
 _SERVER = "kubernetes"
+_APART = ("kind", "api_version", "metadata", "status")
 
 
 async def bootstrap(services: Services) -> None:
@@ -77,7 +82,7 @@ async def _update(services: Services, bodies: Sequence[Any]) -> None:
     """Bring those up to date that say something else than they should and still are the server's to change."""
     for body in bodies:
         stored = _stored(services, body)
-        if stored is None or (stored.metadata.annotations or {}).get(AUTOUPDATE) == "false":
+        if stored is None or _is_taken_over(stored):
             continue
         wanted = codec.struct_clone(body)
         call = _call(
@@ -88,13 +93,37 @@ async def _update(services: Services, bodies: Sequence[Any]) -> None:
             await change(call, _replacing(wanted), options=_OPTIONS)
 
 
+def _is_taken_over(stored: Any) -> bool:
+    annotations = stored.metadata.annotations or {}
+    return any(annotations.get(name) == "false" for name in AUTOUPDATE)
+
+
+async def ensure(services: Services, bodies: Sequence[Any]) -> None:
+    """Objects that must be there as they are given, unless an owner has taken them over."""
+    await _ensure(services, bodies)
+    await _update(services, bodies)
+
+
+async def show(services: Services, schema: FlowSchema, conditions: list[FlowSchemaCondition]) -> None:
+    """Write the conditions of a FlowSchema."""
+
+    def shown(old: Object, _: bytes) -> Object:
+        new = codec.clone(old)
+        new.body.status = FlowSchemaStatus(conditions=conditions)
+        return new
+
+    call = _call(services, kinds.FLOW_SCHEMA, "", schema.metadata.name or "", "update")
+    with contextlib.suppress(errors.NotFound):
+        await change(call, shown, options=_OPTIONS, scope=STATUS)
+
+
 def _content(body: Any) -> list[Any]:
-    """What an object says besides its metadata."""
+    """What an object says besides its metadata and status."""
     return [getattr(body, name) for name in _content_names(body)]
 
 
 def _content_names(body: msgspec.Struct) -> list[str]:
-    return [name for name in body.__struct_fields__ if name not in ("kind", "api_version", "metadata")]
+    return [name for name in body.__struct_fields__ if name not in _APART]
 
 
 def _replacing(wanted: Any) -> Make:

@@ -21,6 +21,7 @@ STORAGE = "k8s.io/apiserver/pkg/storage/etcd3/metrics/metrics.go"
 FILTERS = "k8s.io/apiserver/pkg/endpoints/filters/metrics.go"
 CLIENT = "github.com/prometheus/client_golang process_collector.go"
 VERSION = "k8s.io/component-base/metrics/prometheus/version/metrics.go"
+FLOW_CONTROL = "k8s.io/apiserver/pkg/util/flowcontrol/metrics/metrics.go"
 SLIS = "k8s.io/component-base/metrics/prometheus/slis/metrics.go"
 
 TABLE = [
@@ -63,6 +64,20 @@ TABLE = [
         "build_date compiler git_commit git_tree_state git_version go_version major minor platform",
         VERSION,
     ),
+    (
+        "apiserver_flowcontrol_dispatched_requests_total",
+        "counter",
+        "flow_schema priority_level",
+        FLOW_CONTROL,
+    ),
+    (
+        "apiserver_flowcontrol_current_executing_requests",
+        "gauge",
+        "flow_schema priority_level",
+        FLOW_CONTROL,
+    ),
+    ("apiserver_flowcontrol_current_executing_seats", "gauge", "priority_level", FLOW_CONTROL),
+    ("apiserver_flowcontrol_nominal_limit_seats", "gauge", "priority_level", FLOW_CONTROL),
     ("process_cpu_seconds_total", "counter", "", CLIENT),
     ("process_max_fds", "gauge", "", CLIENT),
     ("process_open_fds", "gauge", "", CLIENT),
@@ -240,7 +255,7 @@ async def test_a_watch_is_under_way_until_it_is_closed(api):
 
 @virtual
 async def test_who_is_turned_away_or_given_up_is_counted(world):
-    async with world(max_reads_in_flight=1) as api:
+    async with world(fairness=False, max_reads_in_flight=1) as api:
         waiting = asyncio.ensure_future(api.get(CONFIGS, resourceVersion="100000"))
         await asyncio.sleep(0.01)
         assert (await api.by(EVE).send("GET", CONFIGS)).status == 429

@@ -156,3 +156,43 @@ HEALTHCHECKS = Family(
     "Checks made, by result.",
     "STABLE",
 )
+
+_FLOW = ("priority_level", "flow_schema")
+FLOW_DISPATCHED = Family(
+    "apiserver_flowcontrol_dispatched_requests_total",
+    "counter",
+    _FLOW,
+    "Requests that priority and fairness let in.",
+    "BETA",
+)
+FLOW_EXECUTING = Family(
+    "apiserver_flowcontrol_current_executing_requests",
+    "gauge",
+    _FLOW,
+    "Requests under way; of watches, those that are being begun.",
+    "BETA",
+)
+FLOW_WAITING = Family(
+    "apiserver_flowcontrol_current_inqueue_requests", "gauge", _FLOW, "Requests that wait for a seat.", "BETA"
+)
+FLOW_REJECTED = Family(
+    "apiserver_flowcontrol_rejected_requests_total",
+    "counter",
+    (*_FLOW, "reason"),
+    "Requests that priority and fairness turned away.",
+    "BETA",
+)
+FLOW_NOMINAL = Family(
+    "apiserver_flowcontrol_nominal_limit_seats",
+    "gauge",
+    ("priority_level",),
+    "Seats that a level has before any are lent or borrowed.",
+    "BETA",
+)
+FLOW_SEATS = Family(
+    "apiserver_flowcontrol_current_executing_seats",
+    "gauge",
+    ("priority_level",),
+    "Seats in use.",
+    "BETA",
+)

@@ -48,6 +48,8 @@ _MODULES = {
     "node_v1:RuntimeClass": "runtime_class",
     "policy_v1:PodDisruptionBudget": "pod_disruption_budget",
     "discovery_v1:EndpointSlice": "endpoint_slice",
+    "flowcontrol_v1:FlowSchema": "flow_schema",
+    "flowcontrol_v1:PriorityLevelConfiguration": "priority_level",
     "rbac_v1:ClusterRole": "cluster_role",
     "rbac_v1:ClusterRoleBinding": "cluster_role_binding",
     "rbac_v1:Role": "role",
