@@ -15,7 +15,7 @@ from podling.agent.errors import ProbeFault
 from podling.agent.imagepull import credentials, puller
 from podling.agent.probes.answer import Answer
 from podling.agent.probes.state import Count, early_delays, timing
-from podling.agent.server.access import Peer, administrators_only, peer_of
+from podling.agent.server.access import Peer, Visitor, administrators_only, peer_of, subresources
 from podling.agent.statuspatch import difference, only_acknowledges
 from podling.api.types import core_v1
 
@@ -173,7 +173,10 @@ class TestCredentials:
         found = credentials.matching(
             [secret({"r.io": {"username": "u"}, "r.io/team": {"auth": auth}})], "r.io/team/a"
         )
-        assert [(one.credentials.username, one.credentials.password) for one in found] == [("me", "pa:ss"), ("u", "")]
+        assert [(one.credentials.username, one.credentials.password) for one in found] == [
+            ("me", "pa:ss"),
+            ("u", ""),
+        ]
 
     def test_damaged_secrets_hold_nothing(self):
         broken = core_v1.Secret(type="kubernetes.io/dockerconfigjson", data={".dockerconfigjson": "!!"})
@@ -211,9 +214,26 @@ def test_damaged_annotations_read_as_defaults():
     assert labels.pod_grace({}) == 30
 
 
-def test_only_the_api_server_and_administrators_may_use_the_endpoints():
+async def test_only_the_api_server_and_administrators_may_use_the_endpoints():
     certificate = {"subject": ((("organizationName", "system:masters"),), (("commonName", "admin"),))}
     assert peer_of(certificate) == Peer("admin", ("system:masters",))
-    assert administrators_only(peer_of(certificate), "GET", "/pods")
-    assert administrators_only(Peer("kube-apiserver-kubelet-client"), "GET", "/pods")
-    assert not administrators_only(peer_of(None), "GET", "/pods")
+    for peer in (peer_of(certificate), Peer("kube-apiserver-kubelet-client")):
+        assert await administrators_only(Visitor(peer), "GET", "/pods") is None
+    assert await administrators_only(Visitor(peer_of(None)), "GET", "/pods") is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/metrics", ("metrics",)),
+        ("/metrics/cadvisor", ("metrics",)),
+        ("/stats/summary", ("stats",)),
+        ("/pods", ("pods", "proxy")),
+        ("/configz", ("configz", "proxy")),
+        ("/exec/default/web/main", ("proxy",)),
+        ("/metricsx", ("proxy",)),
+        ("/", ("proxy",)),
+    ],
+)
+def test_paths_are_subresources_of_the_node(path: str, found: tuple[str, ...]):
+    assert subresources(path) == found
