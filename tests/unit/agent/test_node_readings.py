@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 from podling.agent.server import cadvisor, own, procfs, resource, summary
 from podling.agent.server.reading import (
@@ -15,6 +16,7 @@ from podling.agent.server.reading import (
     Totals,
     VolumeReading,
 )
+from podling.agent.server.sizes import Sizes
 from podling.aio.metrics import Family
 from podling.runtime.interface import Container, ContainerState, ContainerStats
 
@@ -154,6 +156,22 @@ def test_resource_metrics_name_container_namespace_and_pod_and_say_when_they_wer
 
 def test_a_pod_that_runs_nothing_has_no_resource_metrics():
     assert "waiting" not in resource.render(READING)
+
+
+def test_a_runtime_that_cannot_tell_is_told():
+    failed = Reading(node="n", at=NOW, totals=READING.totals, pods=(), failed=True)
+    assert "resource_scrape_error 1" in resource.render(failed).splitlines()
+
+
+def test_sizes_are_taken_anew_after_a_while(tmp_path: Path):
+    sizes = Sizes(keep_seconds=60)
+    empty = sizes.of(tmp_path, now=1000)
+    (tmp_path / "file").write_bytes(b"x" * 10_000)
+    assert sizes.of(tmp_path, now=1059) == empty
+    later = sizes.of(tmp_path, now=1060)
+    assert later.size >= empty.size + 10_000
+    assert later.inodes == 2
+    assert sizes.of(tmp_path / "none", now=1060) == (0, 0)
 
 
 def test_cadvisors_metrics_have_its_names_and_types():

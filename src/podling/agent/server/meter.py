@@ -7,6 +7,7 @@ there then, to its own start.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterable
 from dataclasses import replace
@@ -28,9 +29,11 @@ from .reading import (
     Totals,
     VolumeReading,
 )
+from .sizes import Sizes
+
+log = logging.getLogger(__name__)
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_BLOCK = 512
 NODE = ""
 """The node's own key among those of containers."""
 
@@ -39,29 +42,32 @@ Rate = dict[str, tuple[int, int]]
 
 
 class Meter:
-    """One node's."""
+    """One node's. Sizes of volumes and logs are taken anew after ``keep_seconds``."""
 
-    def __init__(self, kit: Kit, pods: Pods) -> None:
+    def __init__(self, kit: Kit, pods: Pods, *, keep_seconds: float = 0.0) -> None:
         self._kit = kit
         self._pods = pods
+        self._sizes = Sizes(keep_seconds=keep_seconds)
         self._before: Rate = {}
 
-    async def read(self, *, disk: bool) -> Reading:
-        """Everything as of now; without ``disk`` nobody walks through files, and their sizes are 0."""
-        usage = await self._usage(disk=disk)
+    async def read(self, *, disk: bool, layers: bool = True) -> Reading:
+        """Everything as of now; without ``disk`` nobody walks through files, without ``layers`` not through containers' own."""
+        usage = await self._usage(disk=disk and layers)
         workers = [*self._pods.workers()]
-        pods = [self._pod(worker, usage) for worker in workers]
+        pods = [self._pod(worker, usage or {}) for worker in workers]
         if disk:
-            pods = await asyncio.to_thread(self._with_files, workers, pods)
-        reading = self._whole(tuple(pods))
+            pods = await asyncio.to_thread(self._with_files, workers, pods, self._kit.clock.now())
+        reading = self._whole(tuple(pods), failed=usage is None)
         self._before = _points(reading)
         return reading
 
-    async def _usage(self, *, disk: bool) -> dict[str, ContainerStats]:
+    async def _usage(self, *, disk: bool) -> dict[str, ContainerStats] | None:
+        """By container; None if the runtime cannot tell."""
         try:
             return {one.container_id: one for one in await self._kit.runtime.stats(disk=disk)}
-        except RuntimeFault:
-            return {}
+        except RuntimeFault as fault:
+            log.warning("cannot read what containers use: %s", fault)
+            return None
 
     def _pod(self, worker: PodWorker, usage: dict[str, ContainerStats]) -> PodReading:
         memory = worker.memory
@@ -86,7 +92,7 @@ class Meter:
             container=container, stats=stats, nanocores=_nanocores(stats.cpu_usage - cpu, stats.at - at)
         )
 
-    def _whole(self, pods: tuple[PodReading, ...]) -> Reading:
+    def _whole(self, pods: tuple[PodReading, ...], *, failed: bool) -> Reading:
         at = round(self._kit.clock.now() * 1e9)
         stat = _text("/proc/stat")
         totals = self._totals(stat, pods)
@@ -99,6 +105,7 @@ class Meter:
             at=at,
             totals=totals,
             pods=pods,
+            failed=failed,
             booted=procfs.booted(stat) if whole else 0,
             filesystem=_filesystem(self._kit.paths.root),
             interfaces=procfs.interfaces(_text("/proc/self/net/dev")) if whole else (),
@@ -119,21 +126,24 @@ class Meter:
             rss=sum(pod.rss for pod in listed),
         )
 
-    def _with_files(self, workers: list[PodWorker], pods: list[PodReading]) -> list[PodReading]:
+    def _with_files(self, workers: list[PodWorker], pods: list[PodReading], now: float) -> list[PodReading]:
         """The Pods with the sizes of their logs and volumes. Blocking."""
         return [
             replace(
                 reading,
                 containers=tuple(
-                    replace(one, log=_size(self._kit.paths.logs(worker.memory.pod) / one.name)[0])
+                    replace(
+                        one,
+                        log=self._sizes.of(self._kit.paths.logs(worker.memory.pod) / one.name, now=now).size,
+                    )
                     for one in reading.containers
                 ),
-                volumes=tuple(self._volumes(worker.memory.pod)),
+                volumes=tuple(self._volumes(worker.memory.pod, now)),
             )
             for worker, reading in zip(workers, pods, strict=True)
         ]
 
-    def _volumes(self, pod: core_v1.Pod) -> Iterable[VolumeReading]:
+    def _volumes(self, pod: core_v1.Pod, now: float) -> Iterable[VolumeReading]:
         """Those that lie in the node's own folders, and claims."""
         spec = pod.spec or core_v1.PodSpec()
         places = self._kit.paths.volumes(pod.metadata.uid or "")
@@ -142,12 +152,12 @@ class Meter:
             folder = folders.get(volume.name)
             if folder is None:
                 continue
-            used, inodes = _size(folder)
+            used = self._sizes.of(folder, now=now)
             claim = volume.persistent_volume_claim
             yield VolumeReading(
                 name=volume.name,
-                used=used,
-                inodes_used=inodes,
+                used=used.size,
+                inodes_used=used.inodes,
                 filesystem=_filesystem(folder),
                 claim=claim.claim_name if claim is not None else "",
             )
@@ -192,20 +202,6 @@ def _filesystem(folder: Path) -> Filesystem:
         inodes=found.f_files,
         inodes_free=found.f_ffree,
     )
-
-
-def _size(folder: Path) -> tuple[int, int]:
-    """Bytes on the disk and inodes of all below a folder; links are not followed."""
-    size = inodes = 0
-    for path, _, files in os.walk(folder):
-        for name in (".", *files):
-            try:
-                status = os.lstat(os.path.join(path, name))
-            except OSError:
-                continue
-            size += status.st_blocks * _BLOCK
-            inodes += 1
-    return size, inodes
 
 
 def _listed(folder: Path) -> list[Path]:

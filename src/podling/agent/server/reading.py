@@ -127,6 +127,8 @@ class Reading:
     at: int
     totals: Totals
     pods: tuple[PodReading, ...]
+    failed: bool = False
+    """The runtime could not tell what containers use."""
     booted: int = 0
     filesystem: Filesystem = Filesystem()
     interfaces: tuple[Interface, ...] = ()

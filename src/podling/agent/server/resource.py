@@ -69,4 +69,4 @@ def _families(reading: Reading) -> Iterator[tuple[Family, list[Sample]]]:
     yield NODE_MEMORY, [((), At(reading.totals.working_set, now))]
     yield POD_CPU, [(named, At(pod.cpu / 1e9, at)) for pod, named, at in pods]
     yield POD_MEMORY, [(named, At(pod.working_set, at)) for pod, named, at in pods]
-    yield FAILED, [((), 0)]
+    yield FAILED, [((), int(reading.failed))]

@@ -28,6 +28,8 @@ from .reading import Reading
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 2.0
+KEPT_SECONDS = 60.0
+"""How long the sizes of volumes are good (the kubelet's volumeStatsAggPeriod)."""
 _QUIET = logging.getLogger(f"{__name__}.access")
 _QUIET.disabled = True
 
@@ -91,18 +93,21 @@ ROUTES: tuple[Route, ...] = (
 
 
 class Measure(NamedTuple):
-    """A way to write down a reading; ``disk``: it tells of files, too."""
+    """A way to write down a reading; ``disk``: it tells of volumes and logs, too, ``layers``: of what containers wrote."""
 
     write: Callable[[KubeletServer, Reading], web.Response]
     disk: bool = False
+    layers: bool = False
 
 
 MEASURES: dict[str, Measure] = {
     "/metrics": Measure(lambda server, reading: server.own_metrics(reading), disk=True),
-    "/metrics/cadvisor": Measure(lambda _, reading: _text(cadvisor.render(reading)), disk=True),
+    "/metrics/cadvisor": Measure(lambda _, reading: _text(cadvisor.render(reading)), disk=True, layers=True),
     "/metrics/resource": Measure(lambda _, reading: _text(resource.render(reading))),
     "/stats/summary": Measure(
-        lambda _, reading: web.Response(body=summary.render(reading), content_type=JSON), disk=True
+        lambda _, reading: web.Response(body=summary.render(reading), content_type=JSON),
+        disk=True,
+        layers=True,
     ),
 }
 
@@ -114,7 +119,7 @@ class KubeletServer:
         self._kit = kit
         self._pods = pods
         self._authorize = authorize
-        self._meter = Meter(kit, pods)
+        self._meter = Meter(kit, pods, keep_seconds=KEPT_SECONDS)
         self._asked: Counter[tuple[str, ...]] = Counter()
         self._server = web.Server(self._handle, handler_cancellation=True, access_log=_QUIET)
         self._listening: list[asyncio.Server] = []
@@ -144,7 +149,7 @@ class KubeletServer:
         path = request.path.rstrip("/") or "/"
         if (measure := MEASURES.get(path)) is not None:
             self._count(request, path.removeprefix("/"))
-            return measure.write(self, await self._meter.read(disk=measure.disk))
+            return measure.write(self, await self._meter.read(disk=measure.disk, layers=measure.layers))
         first, *parts = [unquote(part) for part in request.rel_url.raw_path.strip("/").split("/")]
         for route in ROUTES:
             if route.name == first and route.parts == len(parts):
