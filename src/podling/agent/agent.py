@@ -310,13 +310,7 @@ class Agent(Service):
             runtime=self.runtime,
             info=info,
             observed=Observed(self.runtime, resync_seconds=config.resync_seconds, on_change=self._changed),
-            images=ImagePuller(
-                self._images,
-                records=PullRecords(config.image_records or paths.image_records),
-                at_once=config.parallel_pulls,
-                tasks=self.tasks,
-                on_pulled=self._node.changed,
-            ),
+            images=self._puller(paths, node),
             volumes=VolumeManager(
                 paths,
                 references=references,
@@ -346,6 +340,15 @@ class Agent(Service):
             pressure=self._pressure,
         )
         return kit
+
+    def _puller(self, paths: Paths, node: NodeObject) -> ImagePuller:
+        return ImagePuller(
+            self._images,
+            records=PullRecords(self.config.image_records or paths.image_records),
+            at_once=self.config.parallel_pulls,
+            tasks=self.tasks,
+            on_pulled=node.changed,
+        )
 
     def _facts(self, found: machine.Machine, info: RuntimeInfo) -> NodeFacts:
         config = self.config
