@@ -23,6 +23,9 @@ SWEEP = {
     "test_a_named_user_comes_from_the_image",
     "test_a_read_only_root_stays_so",
     "test_stopping_a_sandbox_ends_its_containers",
+    "test_starting_twice_is_refused",
+    "test_stopping_asks_first",
+    "test_what_does_not_listen_is_killed_after_its_grace",
 }
 """Of the runtimes' suite, which takes containerd half a minute: what other tests show on it as well."""
 

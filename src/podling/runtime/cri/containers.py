@@ -25,6 +25,7 @@ from podling.runtime.interface import (
     ContainerEvent,
     ContainerState,
     NotFound,
+    Resources,
     RuntimeFault,
 )
 
@@ -52,14 +53,16 @@ _RANK = {
     ContainerState.UNKNOWN: 2,
     ContainerState.EXITED: 2,
 }
+_ENDED = 2
 
 
 @dataclass(slots=True)
 class Cell:
-    """One container: its last known state, the ``stop_signal`` asked for with it, its process, watched by ``pidfd``."""
+    """One container: its last known state, the ``stop_signal`` and limits asked for, its process, watched by ``pidfd``."""
 
     view: Container
     stop_signal: str
+    asked: Resources
     pid: int
     pidfd: int = -1
 
@@ -132,9 +135,12 @@ class Containers:
         pid = told if usage.is_of(told, container_id) else 0
         view = translate.container(sandbox_id, status, pid=pid)
         if view.pid and self._groups is not None:
-            view = replace(view, resources=await asyncio.to_thread(usage.limits, view.pid, self._groups))
+            asked = cell.asked if cell is not None else translate.asked(status)
+            found = await asyncio.to_thread(usage.limits, view.pid, self._groups, asked)
+            view = replace(view, resources=found)
         if container_id not in self._gone:
-            cell = self._take(cell, view, signal=translate.stop_signal(status), pid=pid)
+            fresh = Cell(view, translate.stop_signal(status), translate.asked(status), pid)
+            cell = self._take(self.cells.get(container_id), fresh)
             self._guard(cell, has_ended=not pid and usage.is_dead(told))
         return view
 
@@ -153,17 +159,22 @@ class Containers:
     async def wait_exit(self, container_id: str) -> int:
         """The exit code, when the container has ended.  Raises ``NotFound`` once it is gone."""
         events = self._events.subscribe()
-        while (view := self.get(container_id).view).state in (ContainerState.CREATED, ContainerState.RUNNING):
-            await anext(events)
-        return view.exit_code
+        if _RANK[self.get(container_id).view.state] < _ENDED:
+            async for _ in events:
+                if _RANK[self.get(container_id).view.state] >= _ENDED:
+                    break
+        return self.get(container_id).view.exit_code
 
-    def _take(self, cell: Cell | None, view: Container, *, signal: str, pid: int) -> Cell:
+    def _take(self, cell: Cell | None, fresh: Cell) -> Cell:
+        """The cell with what is new of it, told step by step."""
+        view = fresh.view
         if cell is None:
-            cell = self.cells[view.id] = Cell(view, signal, pid)
+            cell = self.cells[view.id] = fresh
             told = steps(None, view)
         else:
-            told, cell.pid = steps(cell.view, view), pid
-            if view.state is cell.view.state and view.resources != cell.view.resources:
+            told, cell.pid = steps(cell.view, view), fresh.pid
+            has_other_limits = view.resources not in (None, cell.view.resources)
+            if view.state is cell.view.state and has_other_limits:
                 told = [view]
         for step in told:
             cell.view = step
@@ -233,7 +244,7 @@ class Containers:
     def _still_running(self) -> list[str]:
         """Those that were told to have ended and are not known to; others are forgotten."""
         self._ending = {
-            one for one in self._ending if one in self.cells and _RANK[self.cells[one].view.state] < 2
+            one for one in self._ending if one in self.cells and _RANK[self.cells[one].view.state] < _ENDED
         }
         return sorted(self._ending)
 
@@ -253,7 +264,7 @@ def steps(old: Container | None, new: Container) -> list[Container]:
     told = []
     if before < 0 and new.state is not ContainerState.CREATED:
         told.append(_earlier(new, ContainerState.CREATED))
-    if before < 1 and _RANK[new.state] > 1 and new.started_at:
+    if before < 1 and _RANK[new.state] >= _ENDED and new.started_at:
         told.append(_earlier(new, ContainerState.RUNNING))
     return [*told, new]
 

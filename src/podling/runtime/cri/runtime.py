@@ -236,6 +236,7 @@ class CriRuntime:
             container_id=container_id,
             linux=translate.resources(resources),
         )
+        cell.asked = resources
         await self._containers.refresh(container_id, cell.view.sandbox_id)
 
     async def update_sandbox(self, sandbox_id: str, resources: Resources) -> None:

@@ -6,6 +6,7 @@ nobody else sees; the label ``OWNER`` says whose a sandbox or container is.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -157,7 +158,11 @@ def container_config(
     config: ContainerConfig, *, owner: str, kept: SandboxFacts, features: Features
 ) -> Message:
     """A ``ContainerConfig``.  Raises ``Unsupported`` for what the runtime would silently pass over."""
-    own = {"image": config.image, "stop_signal": config.stop_signal}
+    own = {
+        "image": config.image,
+        "stop_signal": config.stop_signal,
+        "resources": dataclasses.asdict(config.resources),
+    }
     return {
         "metadata": {"name": config.name, "attempt": config.attempt},
         "image": {"image": config.image},
@@ -261,6 +266,11 @@ def state(told: Message) -> ContainerState:
     return _STATES[told["state"]]
 
 
+def asked(status: Message) -> Resources:
+    """The limits that the container was made with."""
+    return Resources(**json.loads(status["annotations"].get(_KEPT, "{}")).get("resources", {}))
+
+
 def stop_signal(status: Message) -> str:
     """The signal that was asked for with the container, which CRI got a field for only in v1.33."""
     return str(json.loads(status["annotations"].get(_KEPT, "{}")).get("stop_signal", ""))
@@ -315,7 +325,7 @@ def netns(info: Mapping[str, Any]) -> str:
 
 
 def _kept(kept: SandboxFacts) -> dict[str, str]:
-    return {name: getattr(kept, name) for name in kept.__dataclass_fields__}
+    return dataclasses.asdict(kept)
 
 
 def _visible(words: Mapping[str, str]) -> dict[str, str]:

@@ -40,8 +40,8 @@ def is_dead(pid: int) -> bool:
         return True
 
 
-def limits(pid: int, groups: CgroupTree) -> Resources | None:
-    """The limits of the process's control group as the kernel has them; None where it is in none of ours."""
+def limits(pid: int, groups: CgroupTree, asked: Resources) -> Resources | None:
+    """What the kernel made of the limits that were ``asked`` for the process's group; None where it is in none of ours."""
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
     except OSError:
@@ -50,7 +50,7 @@ def limits(pid: int, groups: CgroupTree) -> Resources | None:
         _, controllers, path = line.split(":", 2)
         inside = path.removeprefix(groups.absolute("") + "/")
         if inside != path and (not controllers or "memory" in controllers.split(",")):
-            return groups.in_force(inside, Resources())
+            return groups.in_force(inside, asked)
     return None
 
 
