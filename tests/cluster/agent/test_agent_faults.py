@@ -30,6 +30,31 @@ async def test_container_that_cannot_be_killed_is_told_about_and_tried_again(tmp
 
 
 @virtual
+async def test_process_that_not_even_sigkill_ends_is_told_about_until_it_does(tmp_path: Path):
+    stuck = True
+    async with AgentWorld(tmp_path) as world:
+        await world.create("web")
+        await world.until_ready("web")
+        stop = world.agent.runtime.stop_container
+
+        async def stop_container(container_id: str, *, grace: float) -> None:
+            if stuck:
+                await asyncio.Event().wait()
+            await stop(container_id, grace=grace)
+
+        world.agent.runtime.stop_container = stop_container
+        await world.pods.delete("web", namespace="default", grace_period_seconds=10)
+        await asyncio.sleep(300)
+        told = {reason: message for _, reason, message in await world.events("web")}
+        why = 'failed to "KillContainer" for "main" with KillContainerError: "context deadline exceeded"'
+        assert told["FailedKillPod"] == f"error killing pod: {why}"
+        assert (await world.get("web")).status.phase == "Running", "it is still there, and says so"
+        stuck = False
+        await world.until_gone("web", seconds=200)
+        assert not world.machine.sandboxes
+
+
+@virtual
 async def test_sandbox_that_cannot_be_stopped_keeps_the_object_until_it_can(tmp_path: Path):
     async with AgentWorld(tmp_path) as world:
         await world.create("web")

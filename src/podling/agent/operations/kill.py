@@ -8,10 +8,12 @@ from podling.agent.hooks import HookFailed
 from podling.agent.kit import Kit
 from podling.agent.podmemory import Memory
 from podling.agent.podstate import KillContainer, RemoveContainer
-from podling.runtime.interface import NotFound
+from podling.runtime.interface import NotFound, Timeout
 
 from . import addresses
 
+KILL_SECONDS = 120.0
+"""How long after SIGKILL a container that does not end is told about (kubelet's runtimeRequestTimeout)."""
 AFTER_HOOK_SECONDS = 2.0
 """What a container has at least to end by itself when its preStop hook has used up the grace period."""
 
@@ -25,7 +27,7 @@ async def kill(kit: Kit, memory: Memory, action: KillContainer) -> None:
         kit.tell(memory.pod, "Normal", "Killing", action.message, container=action.name)
         if left > 0 and await _pre_stop(kit, memory, action, left):
             left = max(action.deadline - kit.clock.now(), AFTER_HOOK_SECONDS)
-    await kit.runtime.stop_container(action.container_id, grace=max(0.0, left))
+    await _stop(kit, action, max(0.0, left))
     memory.hooked.pop(action.container_id, None)
     await _look(kit, action.container_id)
 
@@ -61,6 +63,16 @@ async def _pre_stop(kit: Kit, memory: Memory, action: KillContainer, limit: floa
         if warning:
             kit.tell(memory.pod, "Warning", "LifecycleHTTPFallback", warning, container=action.name)
     return True
+
+
+async def _stop(kit: Kit, action: KillContainer, grace: float) -> None:
+    """Raises ``Timeout`` for a container that not even SIGKILL ends: it hangs in the kernel, or is frozen."""
+    try:
+        async with asyncio.timeout(grace + KILL_SECONDS):
+            await kit.runtime.stop_container(action.container_id, grace=grace)
+    except TimeoutError:
+        why = f'"KillContainer" for "{action.name}" with KillContainerError: "context deadline exceeded"'
+        raise Timeout(f"failed to {why}") from None
 
 
 async def _look(kit: Kit, container_id: str) -> None:
