@@ -7,6 +7,7 @@ pods/<uid>/volumes/<plugin>/<name>     what is mounted into containers
            etc-hosts                   the managed hosts file
 local-path/<volume>                    volumes that outlive Pods; removed as their policy says
 log/pods/<namespace>_<name>_<uid>/<container>/<attempt>.log
+plugins/                               volumes of CSI drivers that are staged, and the drivers' own files
 plugins_registry/                      sockets by which CSI drivers make themselves known
 seccomp/                               profiles that Pods name by ``Localhost``
 user_ids/                              which Pod has which range of the node's ids
@@ -42,6 +43,10 @@ class Paths:
     def local_path(self) -> Path:
         """Where volumes of claims lie that are made on this node."""
         return self.root / "local-path"
+
+    @property
+    def plugins(self) -> Path:
+        return self.root / "plugins"
 
     @property
     def plugins_registry(self) -> Path:

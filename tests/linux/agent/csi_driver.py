@@ -18,8 +18,12 @@ NAME = "test.csi.podling.dev"
 
 @dataclass
 class Driver:
-    """``calls``: the methods that were called, with their fields; ``kind`` and ``versions`` are how it introduces itself."""
+    """``calls``: the methods that were called, with their fields; ``kind`` and ``versions`` are how it introduces itself.
 
+    ``stages``: volumes are staged first and publishing is a bind mount of what was staged.
+    """
+
+    stages: bool = False
     kind: str = "CSIPlugin"
     versions: tuple[str, ...] = ("1.0.0",)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -42,10 +46,25 @@ class Driver:
             raise LookupError(wanted["volume_context"]["fail"])
         target = Path(wanted["target_path"])
         target.mkdir(exist_ok=True)
-        if not target.is_mount():
+        if wanted["staging_target_path"]:
+            linux.mount(wanted["staging_target_path"], str(target), flags=linux.MS_BIND)
+        elif not target.is_mount():
             linux.mount("none", str(target), "tmpfs", data="mode=0755")
         for key, value in {**wanted["volume_context"], **wanted["secrets"]}.items():
             (target / key.rpartition("/")[2]).write_text(value)
+        return {}
+
+    async def capabilities(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"capabilities": [{"rpc": {"type": "STAGE_UNSTAGE_VOLUME"}}] if self.stages else []}
+
+    async def stage(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        staging = wanted["staging_target_path"]
+        if not Path(staging).is_mount():
+            linux.mount("none", staging, "tmpfs", data="mode=0755")
+        return {}
+
+    async def unstage(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        assert linux.unmount(wanted["staging_target_path"])
         return {}
 
     async def unpublish(self, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -84,9 +103,15 @@ class Driver:
                         "NodeUnpublishVolumeResponse",
                     ),
                     NodeGetCapabilities=(
-                        self.notify,
+                        self.capabilities,
                         "NodeGetCapabilitiesRequest",
                         "NodeGetCapabilitiesResponse",
+                    ),
+                    NodeStageVolume=(self.stage, "NodeStageVolumeRequest", "NodeStageVolumeResponse"),
+                    NodeUnstageVolume=(
+                        self.unstage,
+                        "NodeUnstageVolumeRequest",
+                        "NodeUnstageVolumeResponse",
                     ),
                 ),
             )

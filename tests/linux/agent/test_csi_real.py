@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from csi_driver import NAME, Driver
 from real_world import PATIENCE, SLEEP, RealWorld, sh
 
@@ -94,6 +95,64 @@ async def test_what_a_driver_refuses_is_told_in_its_words(world: RealWorld):
         await world.create("web", container, volumes=[inline(fail="no such safe")])
         await told(world, "rpc error: code = NotFound desc = no such safe")
         assert not [*Paths(world.host.state_dir).pods.glob("*/volumes/kubernetes.io~csi/*/vol_data.json")]
+
+
+async def claim(world: RealWorld, name: str, handle: str) -> None:
+    """A claim that is bound to a volume of the driver, for Pods of any node."""
+    capacity = {"storage": "1Mi"}
+    source = {"driver": NAME, "volumeHandle": handle, "volumeAttributes": {"share": "docs"}}
+    spec = {"capacity": capacity, "accessModes": ["ReadWriteMany"], "csi": source}
+    ref = {"kind": "PersistentVolumeClaim", "namespace": "default", "name": name}
+    volumes, claims = (
+        world.client.resource(core_v1.PersistentVolume),
+        world.client.resource(core_v1.PersistentVolumeClaim),
+    )
+    wanted = {"accessModes": ["ReadWriteMany"], "resources": {"requests": capacity}, "volumeName": handle}
+    made = await world.make(core_v1.PersistentVolumeClaim, name, spec=wanted | {"storageClassName": ""})
+    body = {"metadata": {"name": handle}, "spec": spec | {"claimRef": ref | {"uid": made.metadata.uid}}}
+    await volumes.create(msgspec.convert(body, core_v1.PersistentVolume))
+    bound = {"status": {"phase": "Bound", "accessModes": ["ReadWriteMany"], "capacity": capacity}}
+    await claims.patch(name, bound, namespace="default", subresource="status")
+
+
+async def test_volume_behind_a_claim_is_staged_once_for_all_pods_of_the_node(world: RealWorld):
+    drivers = world.client.resource(storage_v1.CSIDriver)
+    spec = storage_v1.CSIDriverSpec(attach_required=False)
+    await drivers.create(storage_v1.CSIDriver(metadata=meta_v1.ObjectMeta(name=NAME), spec=spec))
+    await claim(world, "shared", "share-7")
+    driver = Driver(stages=True)
+    async with driver.serving(Paths(world.host.state_dir).plugins_registry):
+        container = sh(SLEEP, volumeMounts=[{"name": "v", "mountPath": "/v"}])
+        volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "shared"}}]
+        for name in ("one", "two"):
+            await world.create(name, container, volumes=volumes)
+            await world.until_ready(name)
+        await world.run("one", "sh", "-c", "echo hello > /v/greeting")
+        assert await world.run("two", "cat", "/v/greeting") == "hello\n"
+        published = driver.of("NodePublishVolume")
+        assert {each["volume_id"] for each in published} == {"share-7"}
+        assert {each["volume_capability"]["access_mode"]["mode"] for each in published} == {
+            "MULTI_NODE_MULTI_WRITER"
+        }
+        assert {each["volume_context"]["share"] for each in published} == {"docs"}
+        (staging,) = {each["staging_target_path"] for each in published}
+        for name, unstaged in (("one", []), ("two", [staging])):
+            await world.pods.delete(name, namespace="default", grace_period_seconds=0)
+            await world.until_gone(name)
+            for worker in [*world.agent.pods.workers()]:
+                if worker.memory.name == name:
+                    await worker.wait_gone()
+            assert [each["staging_target_path"] for each in driver.of("NodeUnstageVolume")] == unstaged
+        assert not linux.mounts_below(staging)
+
+
+async def test_volume_that_must_be_attached_is_refused_by_name(world: RealWorld):
+    drivers = world.client.resource(storage_v1.CSIDriver)
+    await drivers.create(storage_v1.CSIDriver(metadata=meta_v1.ObjectMeta(name=NAME)))
+    await claim(world, "attached", "disk-7")
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "attached"}}]
+    await world.create("web", sh(SLEEP), volumes=volumes)
+    await told(world, f"CSI driver {NAME}: volumes of it must be attached (attachRequired)")
 
 
 async def test_plugins_that_are_no_drivers_of_this_kind_are_told_so(world: RealWorld):

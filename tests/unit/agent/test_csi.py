@@ -13,7 +13,6 @@ from podling.agent.csi.drivers import Driver, Drivers
 from podling.agent.csi.messages import CODEC
 from podling.agent.errors import VolumeFault
 from podling.agent.volumes import csi
-from podling.api.types import core_v1
 from podling.runtime.cri.channel import Channel
 
 
@@ -79,7 +78,7 @@ def test_only_drivers_that_speak_version_one_are_taken(changed: dict[str, Any], 
 
 
 def test_unknown_driver_is_told_in_upstreams_words():
-    drivers = Drivers()
+    drivers = Drivers(Path("/staging"))
     drivers.add(driver())
     assert drivers.get("d").node_id == "n"
     drivers.remove("d")
@@ -100,6 +99,21 @@ def test_a_volume_is_known_by_its_pod_and_name():
 
 
 @pytest.mark.parametrize(
+    ("modes", "apart", "wanted"),
+    [
+        (["ReadWriteOnce"], False, "SINGLE_NODE_WRITER"),
+        (["ReadWriteOncePod"], False, "SINGLE_NODE_WRITER"),
+        (["ReadWriteOnce"], True, "SINGLE_NODE_MULTI_WRITER"),
+        (["ReadWriteOncePod"], True, "SINGLE_NODE_SINGLE_WRITER"),
+        (["ReadWriteOnce", "ReadWriteMany"], False, "MULTI_NODE_MULTI_WRITER"),
+        (["ReadOnlyMany"], True, "MULTI_NODE_READER_ONLY"),
+    ],
+)
+def test_access_modes_are_told_apart_where_the_driver_does(modes: list[str], apart: bool, wanted: str):
+    assert csi.access_mode(modes, apart=apart) == wanted
+
+
+@pytest.mark.parametrize(
     ("policy", "fields", "given"),
     [
         (None, {}, False),
@@ -107,11 +121,11 @@ def test_a_volume_is_known_by_its_pod_and_name():
         ("ReadWriteOnceWithFSType", {"fs_type": "ext4"}, True),
         ("ReadWriteOnceWithFSType", {}, False),
         ("File", {}, True),
-        ("File", {"read_only": True}, False),
+        ("File", {"readonly": True}, False),
         ("None", {"fs_type": "ext4"}, False),
     ],
 )
 def test_the_group_policy_says_whether_the_node_gives_the_volume(
     policy: str | None, fields: dict[str, Any], given: bool
 ):
-    assert csi.gives_group(policy, core_v1.CSIVolumeSource(driver="d", **fields)) is given
+    assert csi.gives_group(policy, **{"fs_type": "", "readonly": False, **fields}) is given

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from podling.agent.errors import VolumeFault
@@ -14,7 +17,7 @@ from .messages import CODEC, NODE
 
 SECONDS = 120.0
 """How long a driver may take (kubelet's csiTimeout)."""
-MOUNT_GROUP = "VOLUME_MOUNT_GROUP"
+MOUNT_GROUP, STAGING, SINGLE_WRITER = "VOLUME_MOUNT_GROUP", "STAGE_UNSTAGE_VOLUME", "SINGLE_NODE_MULTI_WRITER"
 _CODES = (
     "OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound", "AlreadyExists", "PermissionDenied",
     "ResourceExhausted", "FailedPrecondition", "Aborted", "OutOfRange", "Unimplemented", "Internal", "Unavailable",
@@ -57,6 +60,8 @@ class Driver:
     node_id: str
     topology: Mapping[str, str] = field(default_factory=dict)
     max_volumes: int = 0
+    locks: Mapping[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """One for each volume's handle: what is asked about one volume is asked in turn."""
 
     async def call(self, method: str, **fields: Any) -> dict[str, Any]:
         """A method of its node service.  Raises ``DriverFault``."""
@@ -91,7 +96,10 @@ async def _of_node(channel: Channel, method: str, fields: Mapping[str, Any]) -> 
 
 
 class Drivers:
-    def __init__(self) -> None:
+    """``staging`` is where volumes are staged, once for all Pods of the node."""
+
+    def __init__(self, staging: Path) -> None:
+        self.staging = staging
         self._known: dict[str, Driver] = {}
 
     def get(self, name: str) -> Driver:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
+from podling.agent.paths import Paths
 from podling.api.types import core_v1
 from podling.client.client import Client
 
@@ -14,19 +14,21 @@ from .registration import Registration
 
 
 class Csi:
-    """``folder`` is where drivers' sockets appear; ``node`` gives the Node's object; ``on_change``: a driver has come."""
+    """``node`` gives the Node's object; ``on_change``: a driver has come."""
 
     def __init__(
         self,
-        folder: Path,
+        paths: Paths,
         client: Client,
         *,
         node: Callable[[], core_v1.Node],
         on_change: Callable[[], None],
     ) -> None:
-        self.drivers = Drivers()
+        self.drivers = Drivers(paths.plugins / "kubernetes.io" / "csi")
         self._shown = CsiNode(client, node)
-        self._registration = Registration(folder, self.drivers, publish=self._publish, on_change=on_change)
+        self._registration = Registration(
+            paths.plugins_registry, self.drivers, publish=self._publish, on_change=on_change
+        )
 
     def start(self) -> None:
         """The node must have its object.  Drivers come when they answer."""

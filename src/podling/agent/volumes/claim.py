@@ -14,7 +14,7 @@ from podling.agent.errors import VolumeFault
 from podling.api.storage import claims
 from podling.api.types import core_v1
 
-from . import hostpath, loop, ownership
+from . import csi, hostpath, loop, ownership
 from .context import Context, Plugin
 
 Spec = core_v1.PersistentVolumeSpec
@@ -24,6 +24,8 @@ async def _set_up(ctx: Context) -> Path:
     use = next(use for use in claims.of_pod(ctx.pod) if use.volume == ctx.volume.name)
     volume = await ctx.objects.persistent_volume(ctx.pod, use)
     spec = volume.spec or Spec()
+    if spec.csi is not None:
+        return await csi.set_up_persistent(ctx, volume)
     for field, set_up in _SORTS.items():
         if getattr(spec, field) is not None:
             return await set_up(ctx, spec)

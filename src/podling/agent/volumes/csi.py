@@ -1,8 +1,7 @@
-"""``csi``: a volume that a driver makes for one Pod (inline, ephemeral), by NodePublishVolume and NodeUnpublishVolume.
+"""``csi``: volumes of CSI drivers, made for one Pod (inline, ephemeral) or behind a claim, mounted by the driver.
 
-What was published is noted beside the volume before the driver is asked, so that it is unpublished whenever the agent was killed;
-publishing twice is the same to a driver.  The volume goes when the driver says so: a driver that has gone away keeps its Pods.
-(Source: CSI specification; kubelet `pkg/volume/csi`.)
+Drivers whose volumes must be attached to the node first (``attachRequired``, the default) need an attacher, which is not here: they are
+refused by name.
 """
 
 from __future__ import annotations
@@ -13,7 +12,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from podling.agent.csi.drivers import MOUNT_GROUP, Driver, DriverFault, Drivers
+from podling.agent.csi import publication
+from podling.agent.csi.drivers import SINGLE_WRITER, Driver
+from podling.agent.csi.publication import EPHEMERAL, PERSISTENT, Publication
 from podling.agent.errors import VolumeFault
 from podling.api import times
 from podling.api.types import core_v1, storage_v1
@@ -21,76 +22,122 @@ from podling.api.types import core_v1, storage_v1
 from . import ownership
 from .context import Context, Plugin
 
-NAME = "kubernetes.io~csi"
-EPHEMERAL = "Ephemeral"
-_NOTE = "vol_data.json"
-_CONTEXT = "csi.storage.k8s.io/"
+_TOLD = "csi.storage.k8s.io/"
+_ACCESS = {
+    "ReadWriteMany": "MULTI_NODE_MULTI_WRITER",
+    "ReadOnlyMany": "MULTI_NODE_READER_ONLY",
+    "ReadWriteOnce": "SINGLE_NODE_WRITER",
+    "ReadWriteOncePod": "SINGLE_NODE_WRITER",
+}
+_ACCESS_APART = {"ReadWriteOnce": "SINGLE_NODE_MULTI_WRITER", "ReadWriteOncePod": "SINGLE_NODE_SINGLE_WRITER"}
+"""For drivers that tell the two apart."""
 
 
 async def _set_up(ctx: Context) -> Path:
     source = ctx.volume.csi or core_v1.CSIVolumeSource()
-    target = ctx.path / "mount"
+    place = publication.target(ctx.path)
     known = await ctx.objects.csi_driver(source.driver)
-    if target.is_mount() and not (known and known.spec.requires_republish):
-        return target
-    spec = _allowed(known, source.driver)
-    driver = _registered(ctx, source.driver)
-    ctx.path.mkdir(mode=0o750, exist_ok=True)
-    handle = volume_handle(ctx.pod.metadata.uid or "", ctx.volume.name)
-    note = {"driverName": driver.name, "volumeHandle": handle, "volumeLifecycleMode": EPHEMERAL}
+    if _is_done(place, known):
+        return place
+    spec = _allowed(known, source.driver, EPHEMERAL)
     group = ownership.fs_group(ctx.pod)
-    by_driver = group is not None and await driver.can(MOUNT_GROUP)
-    mount = {"fs_type": source.fs_type or "", "volume_mount_group": str(group) if by_driver else ""}
-    request = {
-        "volume_id": handle,
-        "target_path": str(target),
-        "volume_capability": {"mount": mount, "access_mode": {"mode": "SINGLE_NODE_WRITER"}},
-        "readonly": bool(source.read_only),
-        "secrets": await _secrets(ctx, source),
-        "volume_context": {**(source.volume_attributes or {}), **await _told(ctx, spec)},
-    }
-    (ctx.path / _NOTE).write_text(json.dumps(note))
-    try:
-        await driver.call("NodePublishVolume", **request)
-    except DriverFault as fault:
-        if fault.is_final and not target.is_mount():
-            (ctx.path / _NOTE).unlink()
-        raise
-    if not by_driver and gives_group(spec.fs_group_policy, source):
-        ownership.give(target, ctx.pod)
-    return target
+    wanted = Publication(
+        driver=_registered(ctx, source.driver),
+        handle=volume_handle(ctx.pod.metadata.uid or "", ctx.volume.name),
+        folder=ctx.path,
+        mode=EPHEMERAL,
+        fs_type=source.fs_type or "",
+        access="SINGLE_NODE_WRITER",
+        readonly=bool(source.read_only),
+        group=group,
+        secrets=await _secrets(ctx, source.node_publish_secret_ref),
+        stage_secrets={},
+        context=source.volume_attributes or {},
+        told=await _told(ctx, spec, EPHEMERAL),
+    )
+    by_driver = await publication.publish(wanted, ctx.objects.csi_drivers().staging)
+    gives = gives_group(spec.fs_group_policy, fs_type=source.fs_type, readonly=bool(source.read_only))
+    if gives and not by_driver:
+        ownership.give(place, ctx.pod)
+    return place
 
 
-async def tear_down(pod: Path, drivers: Drivers) -> None:
-    """Have everything unpublished that was published for a Pod with the volumes' folder ``pod``.  Raises ``VolumeFault``."""
-    for note in [*(pod / NAME).glob(f"*/{_NOTE}")]:
-        told = json.loads(note.read_text())
-        target = note.parent / "mount"
-        driver = drivers.get(told["driverName"])
-        await driver.call("NodeUnpublishVolume", volume_id=told["volumeHandle"], target_path=str(target))
-        note.unlink()
+async def set_up_persistent(ctx: Context, volume: core_v1.PersistentVolume) -> Path:
+    """The volume behind a claim of the Pod.  Raises ``VolumeFault``."""
+    spec = volume.spec or core_v1.PersistentVolumeSpec()
+    source = spec.csi or core_v1.CSIPersistentVolumeSource()
+    folder = ctx.path.parents[1] / publication.FOLDER / (volume.metadata.name or "")
+    place = publication.target(folder)
+    known = await ctx.objects.csi_driver(source.driver)
+    if _is_done(place, known):
+        return place
+    if spec.volume_mode == "Block":
+        raise VolumeFault(f"raw blocks of CSI drivers are not supported by this node ({source.driver})")
+    told = _allowed(known, source.driver, PERSISTENT)
+    if told.attach_required is not False:
+        why = "volumes of it must be attached (attachRequired), and nothing here attaches volumes"
+        raise VolumeFault(f"CSI driver {source.driver}: {why}", event="FailedAttachVolume")
+    driver = _registered(ctx, source.driver)
+    by_driver = await publication.publish(
+        Publication(
+            driver=driver,
+            handle=source.volume_handle,
+            folder=folder,
+            mode=PERSISTENT,
+            fs_type=source.fs_type or "",
+            mount_flags=tuple(spec.mount_options or ()),
+            access=access_mode(spec.access_modes or [], apart=await driver.can(SINGLE_WRITER)),
+            readonly=bool(source.read_only),
+            group=ownership.fs_group(ctx.pod),
+            secrets=await _secrets(ctx, source.node_publish_secret_ref),
+            stage_secrets=await _secrets(ctx, source.node_stage_secret_ref),
+            context=source.volume_attributes or {},
+            told=await _told(ctx, told, PERSISTENT),
+        ),
+        ctx.objects.csi_drivers().staging,
+    )
+    alone = not {"ReadWriteMany", "ReadOnlyMany"} & {*(spec.access_modes or [])}
+    if (
+        not by_driver
+        and (told.fs_group_policy == "File" or alone)
+        and gives_group(told.fs_group_policy, fs_type=source.fs_type, readonly=bool(source.read_only))
+    ):
+        ownership.give(place, ctx.pod)
+    return place
 
 
 def volume_handle(uid: str, name: str) -> str:
-    """What a driver knows the Pod's volume by."""
+    """What a driver knows a Pod's own volume by."""
     return f"csi-{hashlib.sha256(f'{uid}{name}'.encode()).hexdigest()}"
 
 
-def gives_group(policy: str | None, source: core_v1.CSIVolumeSource) -> bool:
+def access_mode(modes: list[str], *, apart: bool) -> str:
+    """CSI's mode for a claim's; ``apart``: the driver tells writers on one node apart."""
+    known = {**_ACCESS, **(_ACCESS_APART if apart else {})}
+    return next((known[mode] for mode in _ACCESS if mode in modes), "SINGLE_NODE_WRITER")
+
+
+def gives_group(policy: str | None, *, fs_type: str | None, readonly: bool) -> bool:
     """Whether the node gives the volume to the Pod's group: by default only file systems that it is told the type of."""
-    if policy == "None" or source.read_only:
+    if policy == "None" or readonly:
         return False
-    return policy == "File" or bool(source.fs_type)
+    return policy == "File" or bool(fs_type)
 
 
-def _allowed(found: storage_v1.CSIDriver | None, name: str) -> storage_v1.CSIDriverSpec:
+def _is_done(place: Path, known: storage_v1.CSIDriver | None) -> bool:
+    return place.is_mount() and not (known and known.spec.requires_republish)
+
+
+def _allowed(found: storage_v1.CSIDriver | None, name: str, mode: str) -> storage_v1.CSIDriverSpec:
     """Raises ``VolumeFault`` if the cluster does not say that the driver makes such volumes."""
-    refused = f'volume mode "{EPHEMERAL}" not supported by driver {name}'
+    refused = f'volume mode "{mode}" not supported by driver {name}'
     if found is None:
+        if mode == PERSISTENT:
+            return storage_v1.CSIDriverSpec()
         raise VolumeFault(f"{refused} (no CSIDriver object)", stage="NewMounter initialization")
-    modes = found.spec.volume_lifecycle_modes or ["Persistent"]
-    if EPHEMERAL not in modes:
-        known = " ".join(f'"{mode}"' for mode in modes)
+    modes = found.spec.volume_lifecycle_modes or [PERSISTENT]
+    if mode not in modes:
+        known = " ".join(f'"{each}"' for each in modes)
         raise VolumeFault(f"{refused} (only supports [{known}])", stage="NewMounter initialization")
     return found.spec
 
@@ -102,33 +149,35 @@ def _registered(ctx: Context, name: str) -> Driver:
         raise VolumeFault(f"kubernetes.io/csi: mounter.SetUpAt failed to get CSI client: {fault}") from fault
 
 
-async def _secrets(ctx: Context, source: core_v1.CSIVolumeSource) -> dict[str, str]:
-    name = source.node_publish_secret_ref.name if source.node_publish_secret_ref else None
-    if not name:
+async def _secrets(
+    ctx: Context, ref: core_v1.LocalObjectReference | core_v1.SecretReference | None
+) -> dict[str, str]:
+    if ref is None or not ref.name:
         return {}
-    found = await ctx.objects.secret(ctx.namespace, name)
+    namespace = (ref.namespace if isinstance(ref, core_v1.SecretReference) else None) or ctx.namespace
+    found = await ctx.objects.secret(namespace, ref.name)
     if found is None:
-        why = f'secret "{name}" not found'
-        raise VolumeFault(f"fetching NodePublishSecretRef {ctx.namespace}/{name} failed: {why}")
+        why = f'secret "{ref.name}" not found'
+        raise VolumeFault(f"fetching NodePublishSecretRef {namespace}/{ref.name} failed: {why}")
     return {key: base64.b64decode(text).decode() for key, text in (found.data or {}).items()}
 
 
-async def _told(ctx: Context, spec: storage_v1.CSIDriverSpec) -> dict[str, str]:
+async def _told(ctx: Context, spec: storage_v1.CSIDriverSpec, mode: str) -> dict[str, str]:
     """What the driver wants to know of the Pod, and tokens of its service account."""
     told: dict[str, str] = {}
     meta = ctx.pod.metadata
     account = (ctx.pod.spec.service_account_name if ctx.pod.spec else None) or "default"
     if spec.pod_info_on_mount:
         told = {
-            f"{_CONTEXT}pod.name": meta.name or "",
-            f"{_CONTEXT}pod.namespace": ctx.namespace,
-            f"{_CONTEXT}pod.uid": meta.uid or "",
-            f"{_CONTEXT}serviceAccount.name": account,
-            f"{_CONTEXT}ephemeral": "true",
+            f"{_TOLD}pod.name": meta.name or "",
+            f"{_TOLD}pod.namespace": ctx.namespace,
+            f"{_TOLD}pod.uid": meta.uid or "",
+            f"{_TOLD}serviceAccount.name": account,
+            f"{_TOLD}ephemeral": "true" if mode == EPHEMERAL else "false",
         }
     if spec.token_requests:
         tokens = {one.audience: await _token(ctx, one) for one in spec.token_requests}
-        told[f"{_CONTEXT}serviceAccount.tokens"] = json.dumps(tokens, separators=(",", ":"))
+        told[f"{_TOLD}serviceAccount.tokens"] = json.dumps(tokens, separators=(",", ":"))
     return told
 
 
@@ -142,4 +191,4 @@ async def _token(ctx: Context, wanted: storage_v1.TokenRequest) -> dict[str, Any
     return {"token": token, "expirationTimestamp": times.rfc3339(claims["exp"])}
 
 
-PLUGIN = Plugin(NAME, "csi", _set_up, live=True)
+PLUGIN = Plugin(publication.FOLDER, "csi", _set_up, live=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from podling.agent.claims import Claims
+from podling.agent.csi import publication
 from podling.agent.csi.drivers import Drivers
 from podling.agent.errors import AgentFault, VolumeFault, VolumeFaults
 from podling.agent.paths import Paths
@@ -22,7 +23,7 @@ from podling.api.storage.claims import Use
 from podling.api.types import certificates_v1, core_v1, storage_v1
 from podling.runtime import removal
 
-from . import csi, loop
+from . import loop
 from .context import Context
 from .table import plugin_for
 
@@ -138,7 +139,7 @@ class VolumeManager:
 
         Raises ``VolumeFault`` if a driver does not let go of a volume; nothing is removed then.
         """
-        await csi.tear_down(self._paths.volumes(uid), self._drivers)
+        await publication.tear_down(self._paths.volumes(uid), self._drivers)
         self._references.release(uid)
         self._tokens.release(uid)
         self._certificates.release(uid)
@@ -153,7 +154,9 @@ class VolumeManager:
             memory = self._paths.memory / uid / volume.name
             for place in (path, memory):
                 place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            objects = _Objects(uid, self._references, self._tokens, self._certificates, self._claims, self._drivers)
+            objects = _Objects(
+                uid, self._references, self._tokens, self._certificates, self._claims, self._drivers
+            )
             return await plugin.set_up(
                 Context(
                     pod=pod, volume=volume, path=path, memory=memory, facts=self._facts(), objects=objects

@@ -1,6 +1,6 @@
 """The folders that volumes live in, made ready before the first Pod and before the runtime makes its own view of the mounts.
 
-``pods`` becomes a shared mount of itself: a runtime that works in a private copy of the mount namespace then sees what is mounted
+``pods`` and ``plugins`` become shared mounts of themselves: a runtime that works in a private copy of the mount namespace then sees what is mounted
 below it later.  ``memory`` becomes a tmpfs: one mount a node for all secrets and tokens, instead of one a volume.  Where
 mounting is not permitted both stay plain folders; containers there cannot see the difference but for the disk.
 """
@@ -18,13 +18,14 @@ log = logging.getLogger(__name__)
 
 def prepare(paths: Paths, *, mounting: bool) -> None:
     """Idempotent; mounts of an earlier process are kept.  Without ``mounting`` only the folders are made."""
-    for folder in (paths.root, paths.pods, paths.memory):
+    for folder in (paths.root, paths.pods, paths.memory, paths.plugins):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     paths.all_logs.mkdir(mode=0o755, parents=True, exist_ok=True)
     if not mounting:
         return
     try:
         _share(paths.pods)
+        _share(paths.plugins)
         if not paths.memory.is_mount():
             linux.mount("tmpfs", str(paths.memory), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=0700")
     except OSError as error:
@@ -35,9 +36,8 @@ def prepare(paths: Paths, *, mounting: bool) -> None:
 
 def release(paths: Paths) -> None:
     """Unmount everything below the node's folder, innermost first: for a node that is deleted, its Pods gone."""
-    inside = [path for path in _mount_points() if path.is_relative_to(paths.root)]
-    for path in sorted(inside, key=lambda path: -len(path.parts)):
-        linux.unmount(str(path))
+    for point in linux.mounts_below(str(paths.root)):
+        linux.unmount(point)
 
 
 def _share(folder: Path) -> None:
@@ -54,10 +54,6 @@ def _options(folder: Path) -> str | None:
         if fields[4] == str(folder):
             return " ".join(fields[6 : fields.index("-")])
     return None
-
-
-def _mount_points() -> list[Path]:
-    return [Path(fields[4]) for fields in _mountinfo()]
 
 
 def _mountinfo() -> list[list[str]]:
