@@ -275,6 +275,17 @@ async def test_removing_takes_names_first_then_image_and_layers(store, tmp_path)
         store.rootfs(image.id)
 
 
+async def test_what_is_no_garbage_is_said(store, registry, tmp_path):
+    _docker_archive(tmp_path / "a.tar", ["loaded"], {"x": b"1"})
+    loaded = (await store.load(tmp_path / "a.tar"))[0]
+    registry.put("app", "v1", [layer({"a": b"1"})])
+    pulled = await store.pull(f"{registry.address}/app:v1")
+    builtin = await store.busybox()
+    assert (loaded.pinned, builtin.pinned, pulled.pinned) == (True, True, False)
+    store.content.hold(pulled.id, "of-another-node", tmp_path)
+    assert (await store.resolve(pulled.id)).pinned
+
+
 async def test_an_image_in_use_stays(store, tmp_path):
     image = await store.busybox()
     proof = tmp_path / "container"

@@ -60,8 +60,8 @@ def test_only_no_threshold_and_no_age_is_off():
 
 def test_use_is_noted_by_id_and_by_any_name_and_what_is_gone_is_forgotten():
     known = {"gone": Seen(1.0), "old": Seen(1.0, 2.0)}
-    seen = noticed(known, [image("old"), image("new"), image("named")], {"r.io/named:1"}, now=9.0, first=5.0)
-    assert seen == {"old": Seen(1.0, 2.0), "new": Seen(5.0), "named": Seen(5.0, 9.0)}
+    seen = noticed(known, [image("old"), image("new"), image("named")], {"r.io/named:1"}, now=9.0)
+    assert seen == {"old": Seen(1.0, 2.0), "new": Seen(9.0), "named": Seen(9.0, 9.0)}
 
 
 def test_longest_unused_goes_first_then_longest_here_and_what_is_used_or_pinned_stays():

@@ -51,7 +51,6 @@ class ImageGarbage:
         self._clock = clock
         self._seen: dict[str, Seen] = {}
         self._since = clock.now()
-        self._looked = False
         self._busy = asyncio.Lock()
 
     async def run(self) -> None:
@@ -93,12 +92,14 @@ class ImageGarbage:
             return await self._remove(decision.enough(young, sys.maxsize))
 
     async def _look(self) -> list[Image]:
-        """Notice what is there; returns what may go.  What the first look finds was there before all time."""
+        """Notice what is there; returns what may go.
+
+        What the first look finds counts as young, too, unlike upstream's: Pods that have been stopped with the node shall find
+        their images again.
+        """
         now = self._clock.now()
         images, used = await self._images.list(), self._used()
-        first = now if self._looked else 0.0
-        self._looked = True
-        self._seen = decision.noticed(self._seen, images, used, now=now, first=first)
+        self._seen = decision.noticed(self._seen, images, used, now=now)
         self._records.prune((image.id for image in images), before=now)
         return decision.removable(images, self._seen, used)
 

@@ -1,6 +1,6 @@
 """Which images to remove (pure).
 
-An image in use stays, as does one that no registry gives back (pinned: built in or loaded by hand) and one that came a moment
+An image in use stays, as does one that is pinned (built in, loaded by hand, in use by another node) and one that came a moment
 ago.  The others go when the disk is fuller than the high threshold, those first that were not used for longest, until it
 would be at the low one; or when nobody has used them for too long.
 (Source: concepts/architecture/garbage-collection#container-image-lifecycle; kubelet `pkg/kubelet/images/image_gc_manager.go`.)
@@ -56,19 +56,19 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """When an image was first noticed, and when last in use; seconds since the epoch, 0 = never or before all time."""
+    """When an image was first noticed, and when last in use; seconds since the epoch, 0 = never."""
 
     first: float
     last_used: float = 0.0
 
 
 def noticed(
-    known: Mapping[str, Seen], images: Iterable[Image], used: Collection[str], *, now: float, first: float
+    known: Mapping[str, Seen], images: Iterable[Image], used: Collection[str], *, now: float
 ) -> dict[str, Seen]:
-    """What is known of the images after a look at them; ``used`` are names and ids.  New ones count from ``first`` on."""
+    """What is known of the images after a look at them; ``used`` are names and ids."""
     found = {}
     for image in images:
-        seen = known.get(image.id, Seen(first))
+        seen = known.get(image.id, Seen(now))
         found[image.id] = Seen(seen.first, now) if is_used(image, used) else seen
     return found
 

@@ -17,6 +17,8 @@ NOT_ISOLATED = "podling.dev/not-isolated"
 """Annotation: what containers share with the machine, one matter a line."""
 MAX_IMAGES = 50
 """Images that a Node lists, the largest first (kubelet's nodeStatusMaxImages)."""
+MAX_IMAGE_NAMES = 5
+"""Names of an image that it lists (kubelet's MaxNamesPerImageInNodeStatus)."""
 _ATTACH = "volumes.kubernetes.io/controller-managed-attach-detach"
 
 
@@ -93,7 +95,9 @@ def addresses(ips: Iterable[str], config: AgentConfig) -> list[core_v1.NodeAddre
 def images(found: Sequence[Image]) -> list[core_v1.ContainerImage]:
     largest = sorted(found, key=lambda image: -image.size)[:MAX_IMAGES]
     return [
-        core_v1.ContainerImage(names=[*image.repo_digests, *image.repo_tags], size_bytes=image.size)
+        core_v1.ContainerImage(
+            names=[*image.repo_digests, *image.repo_tags][:MAX_IMAGE_NAMES], size_bytes=image.size
+        )
         for image in largest
     ]
 

@@ -175,7 +175,7 @@ class ImageStore:
             size=index.size(record),
             user=record.config.user,
             architecture=record.config.architecture,
-            pinned=record.pinned or bool(record.builtin),
+            pinned=record.pinned or bool(record.builtin) or bool(self.content.users(record.id)),
         )
 
     @asynccontextmanager

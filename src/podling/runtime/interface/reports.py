@@ -93,7 +93,8 @@ class ContainerEvent:
 class Image:
     """An image in the node's store.  ``id`` is the config digest; ``size`` counts the layers in bytes.
 
-    ``pinned``: no registry would give it back, so it is not to be removed as garbage.
+    ``pinned``: it is no garbage, though nothing here may use it: no registry would give it back, or another node's
+    container stands on it.
     """
 
     id: str
