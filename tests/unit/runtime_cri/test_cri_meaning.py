@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from podling.runtime.cri import cniplugin, codec, containers, execs, status, streaming, translate
+from podling.runtime.cri import cniplugin, codec, containers, execs, reports, requests, status, streaming
 from podling.runtime.cri.config import socket_of
 from podling.runtime.interface import (
     Container,
@@ -29,14 +29,14 @@ POD = SandboxConfig(
 CREATED, RUNNING, EXITED = ContainerState.CREATED, ContainerState.RUNNING, ContainerState.EXITED
 
 
-def pod_message(config=POD, features=translate.Features()):  # noqa: B008
-    facts = translate.SandboxFacts.of(config, cgroup="pod-u", parent="/x/pod-u", handler="h")
-    return translate.sandbox_config(config, owner="me", facts=facts, features=features)
+def pod_message(config=POD, features=requests.Features()):  # noqa: B008
+    facts = requests.SandboxFacts.of(config, cgroup="pod-u", parent="/x/pod-u", handler="h")
+    return requests.sandbox_config(config, owner="me", facts=facts, features=features)
 
 
-def container_message(config, features=translate.Features(), **kept):  # noqa: B008
-    facts = translate.SandboxFacts(**kept)
-    return translate.container_config(config, owner="me", kept=facts, features=features)
+def container_message(config, features=requests.Features(), **kept):  # noqa: B008
+    facts = requests.SandboxFacts(**kept)
+    return requests.container_config(config, owner="me", kept=facts, features=features)
 
 
 def test_a_sandbox_comes_back_as_it_was_asked_for_without_what_is_kept_with_it():
@@ -44,30 +44,30 @@ def test_a_sandbox_comes_back_as_it_was_asked_for_without_what_is_kept_with_it()
     listed = {"id": "s", "state": "SANDBOX_READY", "created_at": 5} | {
         key: asked[key] for key in ("metadata", "labels", "annotations")
     }
-    seen = translate.sandbox(listed, {"network": {"ip": "10.0.0.1", "additional_ips": [{"ip": "fd::1"}]}})
+    seen = reports.sandbox(listed, {"network": {"ip": "10.0.0.1", "additional_ips": [{"ip": "fd::1"}]}})
     assert (seen.name, seen.namespace, seen.uid, seen.labels, seen.annotations) == (
         "p", "n", "u", {"app": "p"}, {"note": "x"},
     )  # fmt: skip
     assert seen.ips == ("10.0.0.1", "fd::1")
-    kept = translate.facts(asked["annotations"])
-    again = translate.sandbox_again(seen, kept)
+    kept = reports.facts(asked["annotations"])
+    again = requests.sandbox_again(seen, kept)
     assert again["linux"]["cgroup_parent"] == asked["linux"]["cgroup_parent"] == "/x/pod-u"
     assert again["metadata"] == asked["metadata"]
     assert (kept.log_directory, kept.cgroup, kept.handler) == ("/l", "pod-u", "h")
-    assert asked["labels"][translate.OWNER] == "me"
+    assert asked["labels"][requests.OWNER] == "me"
 
 
 def test_a_sandbox_that_is_not_ready_has_no_address():
     listed = {"id": "s", "metadata": {"name": "", "namespace": "", "uid": "", "attempt": 0}, "created_at": 0}
     listed |= {"state": "SANDBOX_NOTREADY", "labels": {}, "annotations": {}}
-    assert translate.sandbox(listed, {"network": {"ip": "10.0.0.1"}}, netns="/x").ips == ()
+    assert reports.sandbox(listed, {"network": {"ip": "10.0.0.1"}}, netns="/x").ips == ()
 
 
 def test_a_container_shares_what_its_sandbox_shares():
     pod = replace(POD, namespaces=NamespaceOptions(network=NamespaceMode.NODE, pid=NamespaceMode.POD))
-    kept = translate.SandboxFacts.of(pod, cgroup="", parent="", handler="")
-    made = translate.container_config(
-        ContainerConfig(name="c", image="i"), owner="me", kept=kept, features=translate.Features()
+    kept = requests.SandboxFacts.of(pod, cgroup="", parent="", handler="")
+    made = requests.container_config(
+        ContainerConfig(name="c", image="i"), owner="me", kept=kept, features=requests.Features()
     )
     spaces = made["linux"]["security_context"]["namespace_options"]
     assert spaces == {"network": "NODE", "pid": "POD", "ipc": "POD"}
@@ -124,7 +124,7 @@ def test_what_the_runtime_would_pass_over_is_refused_by_name(config, what):
 
 
 def test_what_a_handler_says_that_it_can_is_asked_of_it():
-    able = translate.Features(recursive_read_only=True, user_namespaces=True)
+    able = requests.Features(recursive_read_only=True, user_namespaces=True)
     mount = Mount(container_path="/v", host_path="/h", readonly=True, recursive_readonly=True)
     made = container_message(ContainerConfig(name="c", image="i", mounts=(mount,)), able)
     assert made["mounts"][0]["recursive_read_only"]
@@ -138,7 +138,7 @@ def test_what_a_handler_says_that_it_can_is_asked_of_it():
 
 @pytest.mark.parametrize(("grace", "asked"), [(0, 0), (0.2, 1), (1, 1), (29.5, 30)])
 def test_part_of_a_second_is_no_end_without_grace(grace, asked):
-    assert translate.seconds(grace) == asked
+    assert requests.seconds(grace) == asked
 
 
 def seen(state, **more):

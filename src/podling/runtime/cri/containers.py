@@ -29,7 +29,7 @@ from podling.runtime.interface import (
     RuntimeFault,
 )
 
-from . import translate, usage
+from . import reports, requests, usage
 from .api import Cri
 from .codec import Message
 
@@ -104,7 +104,7 @@ class Containers:
     async def look(self) -> None:
         """List everything and take in what is new.  Raises ``RuntimeFault``."""
         known = set(self.cells)
-        wanted = {"label_selector": {translate.OWNER: self._owner}}
+        wanted = {"label_selector": {requests.OWNER: self._owner}}
         answer = await self._cri.call("ListContainers", what="list containers", filter=wanted)
         listed = {one["id"]: one for one in answer["containers"]}
         for container_id in known - set(listed):
@@ -114,7 +114,7 @@ class Containers:
     def _news(self, listed: dict[str, Message]) -> Iterator[Message]:
         for container_id, one in listed.items():
             cell = self.cells.get(container_id)
-            if container_id not in self._gone and (cell is None or translate.state(one) != cell.view.state):
+            if container_id not in self._gone and (cell is None or reports.state(one) != cell.view.state):
                 yield one
 
     async def refresh(self, container_id: str, sandbox_id: str) -> Container | None:
@@ -131,15 +131,15 @@ class Containers:
             return None
         status = answer["status"]
         cell = self.cells.get(container_id)
-        told = int(translate.info_of(answer).get("pid") or 0)
+        told = int(reports.info_of(answer).get("pid") or 0)
         pid = told if usage.is_of(told, container_id) else 0
-        view = translate.container(sandbox_id, status, pid=pid)
+        view = reports.container(sandbox_id, status, pid=pid)
         if view.pid and self._groups is not None:
-            asked = cell.asked if cell is not None else translate.asked(status)
+            asked = cell.asked if cell is not None else reports.asked(status)
             found = await asyncio.to_thread(usage.limits, view.pid, self._groups, asked)
             view = replace(view, resources=found)
         if container_id not in self._gone:
-            fresh = Cell(view, translate.stop_signal(status), translate.asked(status), pid)
+            fresh = Cell(view, reports.stop_signal(status), reports.asked(status), pid)
             cell = self._take(self.cells.get(container_id), fresh)
             self._guard(cell, has_ended=not pid and usage.is_dead(told))
         return view

@@ -23,7 +23,7 @@ from podling.aio import spawn
 from podling.runtime.images import builtin, reference
 from podling.runtime.interface import Credentials, Image, ImageFault, RuntimeFault
 
-from . import translate
+from . import reports
 from .api import Cri
 from .codec import Message
 from .config import socket_of
@@ -107,7 +107,7 @@ class CriImages:
 
     def _image(self, told: Message) -> Image:
         """No registry would give the built-in ones back."""
-        image = translate.image(told)
+        image = reports.image(told)
         return replace(image, pinned=True) if image.id in self._builtins else image
 
     async def _pull(self, name: str, auth: Message | None) -> None:

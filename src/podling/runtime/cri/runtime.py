@@ -35,7 +35,7 @@ from podling.runtime.interface import (
 )
 from podling.runtime.oci.spec import signal_number
 
-from . import cni, status, translate, usage
+from . import cni, reports, requests, status, usage
 from .api import SECONDS, Cri
 from .config import CriConfig
 from .containers import Cell, Containers
@@ -158,7 +158,7 @@ class CriRuntime:
         what = f"create container {config.name}"
         if box.view.state is not SandboxState.READY:
             raise CreateFault(f"cannot {what}: sandbox {sandbox_id} is not ready")
-        wanted = translate.container_config(
+        wanted = requests.container_config(
             config,
             owner=self._config.owner,
             kept=box.kept,
@@ -171,7 +171,7 @@ class CriRuntime:
                 fault=CreateFault,
                 pod_sandbox_id=sandbox_id,
                 config=wanted,
-                sandbox_config=translate.sandbox_again(box.view, box.kept),
+                sandbox_config=requests.sandbox_again(box.view, box.kept),
             )
         except NotFound as error:
             raise ImageFault(str(error)) from error
@@ -234,7 +234,7 @@ class CriRuntime:
             "UpdateContainerResources",
             what=f"update container {container_id}",
             container_id=container_id,
-            linux=translate.resources(resources),
+            linux=requests.resources(resources),
         )
         cell.asked = resources
         await self._containers.refresh(container_id, cell.view.sandbox_id)
@@ -251,12 +251,12 @@ class CriRuntime:
         """The runtime measures files by itself, so ``disk`` costs nothing here."""
         if container_id is not None:
             self._containers.get(container_id)
-        wanted = {"label_selector": {translate.OWNER: self._config.owner}, "id": container_id}
+        wanted = {"label_selector": {requests.OWNER: self._config.owner}, "id": container_id}
         answer = await self._cri.call("ListContainerStats", what="read usage", filter=wanted)
         cells = self._containers.cells
         told = [one for one in answer["stats"] if one["attributes"]["id"] in cells]
         pids = await asyncio.to_thread(usage.processes, [cells[one["attributes"]["id"]].pid for one in told])
-        return [translate.stats(one, pids=count) for one, count in zip(told, pids, strict=True)]
+        return [reports.stats(one, pids=count) for one, count in zip(told, pids, strict=True)]
 
     async def exec_sync(self, container_id: str, command: Sequence[str], *, limit: float) -> ExecResult:
         return await self._sessions.exec_sync(self._containers.get(container_id), command, limit=limit)
@@ -286,7 +286,7 @@ class CriRuntime:
 
     async def _stop(self, cell: Cell, grace: float) -> None:
         """Within CRI's verb: signal, wait, kill."""
-        limit = translate.seconds(grace)
+        limit = requests.seconds(grace)
         with suppress(NotFound):
             await self._cri.call(
                 "StopContainer",

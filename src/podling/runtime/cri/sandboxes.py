@@ -24,7 +24,7 @@ from podling.runtime.interface import (
 )
 from podling.runtime.oci.sandboxes import group
 
-from . import cni, translate
+from . import cni, reports, requests
 from .api import Cri
 from .codec import Message
 from .status import RuntimeStatus
@@ -35,7 +35,7 @@ class Box:
     """A sandbox as last seen, and what was kept with it."""
 
     view: Sandbox
-    kept: translate.SandboxFacts
+    kept: requests.SandboxFacts
 
 
 class Sandboxes:
@@ -74,7 +74,7 @@ class Sandboxes:
 
     async def _run(self, config: SandboxConfig, handler: str, pod: str) -> Box:
         parent = self._groups.absolute(group(config)) if self._groups is not None else ""
-        kept = translate.SandboxFacts.of(config, cgroup=group(config), parent=parent, handler=handler)
+        kept = requests.SandboxFacts.of(config, cgroup=group(config), parent=parent, handler=handler)
         await self._make_group(config, kept)
         self._plugin.expect(config)
         try:
@@ -82,7 +82,7 @@ class Sandboxes:
                 "RunPodSandbox",
                 what=f"make sandbox of Pod {pod}",
                 fault=CreateFault,
-                config=translate.sandbox_config(
+                config=requests.sandbox_config(
                     config,
                     owner=self._owner,
                     facts=kept,
@@ -108,7 +108,7 @@ class Sandboxes:
         return self._take(answer["status"], answer)
 
     async def list(self) -> list[Sandbox]:
-        wanted = {"label_selector": {translate.OWNER: self._owner}}
+        wanted = {"label_selector": {requests.OWNER: self._owner}}
         answer = await self._cri.call("ListPodSandbox", what="list sandboxes", filter=wanted)
         listed = {one["id"]: one for one in answer["items"]}
         for gone in set(self._known) - set(listed):
@@ -157,18 +157,18 @@ class Sandboxes:
         try:
             return (await self.get(listed["id"])).view
         except NotFound:
-            return translate.sandbox(listed | {"state": "SANDBOX_NOTREADY"})
+            return reports.sandbox(listed | {"state": "SANDBOX_NOTREADY"})
 
     def _take(self, status: Message, answer: Message) -> Box:
-        netns = translate.netns(translate.info_of(answer))
-        view = translate.sandbox(status, status, netns=netns)
-        box = Box(view, translate.facts(status["annotations"]))
+        netns = reports.netns(reports.info_of(answer))
+        view = reports.sandbox(status, status, netns=netns)
+        box = Box(view, reports.facts(status["annotations"]))
         if box.kept.network == "NODE":
             box = replace(box, view=replace(view, ips=(), netns=""))
         self._known[view.id] = box
         return box
 
-    async def _make_group(self, config: SandboxConfig, kept: translate.SandboxFacts) -> None:
+    async def _make_group(self, config: SandboxConfig, kept: requests.SandboxFacts) -> None:
         """The Pod's control group with its limits."""
         if self._groups is None:
             return
@@ -179,7 +179,7 @@ class Sandboxes:
                 f"cannot make sandbox of Pod {config.namespace}/{config.name}: {error}"
             ) from error
 
-    async def _drop_group(self, kept: translate.SandboxFacts) -> None:
+    async def _drop_group(self, kept: requests.SandboxFacts) -> None:
         shared = any(box.kept.cgroup == kept.cgroup for box in self._known.values())
         if self._groups is not None and not shared:
             with suppress(cgroups.CgroupFault):  # still dying in the kernel; the node's end removes it

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .codec import Message
-from .translate import Features
+from .requests import Features
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

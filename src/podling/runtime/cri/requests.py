@@ -1,4 +1,4 @@
-"""From the interface's requests to CRI's messages, and from CRI's answers to the interface's reports (pure).
+"""From the interface's requests to CRI's messages (pure).
 
 What a runtime must give back after a restart and CRI has no field for is kept in annotations under ``PREFIX``, which
 nobody else sees; the label ``OWNER`` says whose a sandbox or container is.
@@ -9,24 +9,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from podling.runtime.interface import (
-    Container,
     ContainerConfig,
-    ContainerState,
-    ContainerStats,
     IdMapping,
-    Image,
     Mount,
     MountPropagation,
     NamespaceOptions,
     Resources,
     Sandbox,
     SandboxConfig,
-    SandboxState,
     SeccompProfile,
     SecurityContext,
     Unsupported,
@@ -37,14 +31,8 @@ from .codec import Message
 
 PREFIX = "cri.podling.dev/"
 OWNER = f"{PREFIX}owner"
-_KEPT = f"{PREFIX}kept"
+KEPT = f"{PREFIX}kept"
 
-_STATES = {
-    "CONTAINER_CREATED": ContainerState.CREATED,
-    "CONTAINER_RUNNING": ContainerState.RUNNING,
-    "CONTAINER_EXITED": ContainerState.EXITED,
-    "CONTAINER_UNKNOWN": ContainerState.UNKNOWN,
-}
 _PROPAGATIONS = {
     MountPropagation.PRIVATE: "PROPAGATION_PRIVATE",
     MountPropagation.HOST_TO_CONTAINER: "PROPAGATION_HOST_TO_CONTAINER",
@@ -89,11 +77,6 @@ class SandboxFacts:
         )
 
 
-def facts(annotations: Mapping[str, str]) -> SandboxFacts:
-    """What was kept with a sandbox."""
-    return SandboxFacts(**json.loads(annotations.get(_KEPT, "{}")))
-
-
 def sandbox_config(config: SandboxConfig, *, owner: str, facts: SandboxFacts, features: Features) -> Message:
     """A ``PodSandboxConfig``.  Raises ``Unsupported``."""
     if config.namespaces.users is not None and not features.user_namespaces:
@@ -118,7 +101,7 @@ def sandbox_config(config: SandboxConfig, *, owner: str, facts: SandboxFacts, fe
             for mapping in config.port_mappings
         ],
         "labels": {**config.labels, OWNER: owner},
-        "annotations": {**config.annotations, _KEPT: json.dumps(_kept(facts))},
+        "annotations": {**config.annotations, KEPT: json.dumps(_kept(facts))},
         "linux": {
             "cgroup_parent": facts.parent,
             "sysctls": dict(config.sysctls),
@@ -180,7 +163,7 @@ def container_config(
             for device in config.devices
         ],
         "labels": {**config.labels, OWNER: owner},
-        "annotations": {**config.annotations, _KEPT: json.dumps(own)},
+        "annotations": {**config.annotations, KEPT: json.dumps(own)},
         "log_path": config.log_path,
         "stdin": config.stdin,
         "stdin_once": config.stdin_once,
@@ -215,127 +198,8 @@ def seconds(grace: float) -> int:
     return math.ceil(grace)
 
 
-def sandbox(listed: Message, status: Message | None = None, *, netns: str = "") -> Sandbox:
-    """A sandbox as listed, with the addresses that its status tells."""
-    metadata = listed["metadata"]
-    ready = listed["state"] == "SANDBOX_READY"
-    return Sandbox(
-        id=listed["id"],
-        name=metadata["name"],
-        namespace=metadata["namespace"],
-        uid=metadata["uid"],
-        attempt=metadata["attempt"],
-        state=SandboxState.READY if ready else SandboxState.NOT_READY,
-        created_at=listed["created_at"],
-        ips=_addresses(status or {}) if ready else (),
-        labels=_visible(listed["labels"]),
-        annotations=_visible(listed["annotations"]),
-        netns=netns if ready else "",
-    )
-
-
-def container(sandbox_id: str, status: Message, *, pid: int) -> Container:
-    """A container by its status; ``pid`` of its first process, 0 where it does not run."""
-    own = json.loads(status["annotations"].get(_KEPT, "{}"))
-    started = max(
-        status["started_at"], 0
-    )  # containerd looks at the clock when the start is over: later than a quick end
-    running = state(status) is ContainerState.RUNNING
-    return Container(
-        id=status["id"],
-        sandbox_id=sandbox_id,
-        name=status["metadata"]["name"],
-        attempt=status["metadata"]["attempt"],
-        state=state(status),
-        image=own.get("image", ""),
-        image_id=own.get("image", ""),
-        created_at=status["created_at"],
-        started_at=started,
-        finished_at=max(status["finished_at"], started) if status["finished_at"] > 0 else 0,
-        exit_code=status["exit_code"],
-        reason=status["reason"],
-        message=status["message"],
-        pid=pid if running else 0,
-        log_path=status["log_path"],
-        labels=_visible(status["labels"]),
-        annotations=_visible(status["annotations"]),
-    )
-
-
-def state(told: Message) -> ContainerState:
-    return _STATES[told["state"]]
-
-
-def asked(status: Message) -> Resources:
-    """The limits that the container was made with."""
-    return Resources(**json.loads(status["annotations"].get(_KEPT, "{}")).get("resources", {}))
-
-
-def stop_signal(status: Message) -> str:
-    """The signal that was asked for with the container, which CRI got a field for only in v1.33."""
-    return str(json.loads(status["annotations"].get(_KEPT, "{}")).get("stop_signal", ""))
-
-
-def image(told: Message) -> Image:
-    user = told["username"]
-    if not user and "uid" in told:
-        user = str(told["uid"]["value"])
-    return Image(
-        id=told["id"],
-        repo_tags=tuple(told["repo_tags"]),
-        repo_digests=tuple(told["repo_digests"]),
-        size=told["size"],
-        user=user,
-        pinned=told["pinned"],
-    )
-
-
-def stats(told: Message, *, pids: int) -> ContainerStats:
-    """Usage as the runtime tells it; the number of processes, which CRI lacks, comes from elsewhere."""
-    cpu, memory, disk = (told.get(part) or {} for part in ("cpu", "memory", "writable_layer"))
-    return ContainerStats(
-        container_id=told["attributes"]["id"],
-        at=cpu.get("timestamp", 0),
-        cpu_usage=_amount(cpu, "usage_core_nano_seconds"),
-        memory_usage=_amount(memory, "usage_bytes") or _amount(memory, "working_set_bytes"),
-        memory_working_set=_amount(memory, "working_set_bytes"),
-        memory_rss=_amount(memory, "rss_bytes"),
-        rootfs_used=_amount(disk, "used_bytes"),
-        rootfs_inodes=_amount(disk, "inodes_used"),
-        pids=pids,
-    )
-
-
-def info_of(answer: Message) -> dict[str, Any]:
-    """The runtime's own verbose words on a sandbox or container; both containerd and CRI-O put JSON there."""
-    try:
-        told = json.loads(answer["info"].get("info", "{}"))
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def netns(info: Mapping[str, Any]) -> str:
-    """The path of a sandbox's network namespace; "" where it has none of its own or the runtime does not tell."""
-    linux = (info.get("runtimeSpec") or {}).get("linux") or {}
-    for space in linux.get("namespaces") or ():
-        if space.get("type") == "network":
-            return str(space.get("path", ""))
-    return ""
-
-
 def _kept(kept: SandboxFacts) -> dict[str, str]:
     return dataclasses.asdict(kept)
-
-
-def _visible(words: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in words.items() if not key.startswith(PREFIX)}
-
-
-def _addresses(status: Message) -> tuple[str, ...]:
-    network = status.get("network") or {}
-    more = (one["ip"] for one in network.get("additional_ips", ()))
-    return tuple(ip for ip in (network.get("ip", ""), *more) if ip)
 
 
 def _spaces(kept: SandboxFacts, options: NamespaceOptions | None = None) -> Message:
@@ -407,7 +271,3 @@ def _identity(security: SecurityContext) -> Message:
 
 def _seccomp(profile: SeccompProfile) -> Message:
     return {"profile_type": profile.kind, "localhost_ref": profile.path or ""}
-
-
-def _amount(part: Message, name: str) -> int:
-    return int((part.get(name) or {}).get("value", 0))
