@@ -161,7 +161,7 @@ def worlds(draw):
     return zones, allowed, claims, volumes
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(worlds())
 def test_a_pod_fits_where_its_claims_find_volumes_or_can_have_them_made(drawn):
     zones, allowed, asked, volumes = drawn
