@@ -99,10 +99,11 @@ async def lives(world: AgentWorld, *, unheard: bool) -> AsyncIterator[tuple[str,
             return
 
 
-BEFORE_AND_AFTER = pytest.mark.parametrize("unheard", [False, True], ids=["before", "after"])
+BEFORE = pytest.param(False, id="before", marks=pytest.mark.long)
+AFTER = pytest.param(True, id="after")
 
 
-@BEFORE_AND_AFTER
+@pytest.mark.parametrize("unheard", [BEFORE, AFTER])
 @virtual
 async def test_pod_lives_and_ends_as_if_nothing_had_been(tmp_path: Path, unheard: bool):
     async with AgentWorld(tmp_path) as world:
@@ -118,7 +119,7 @@ async def test_pod_lives_and_ends_as_if_nothing_had_been(tmp_path: Path, unheard
         assert fate.taken >= 20, "sandbox, four containers, hooks, statuses, and the way back"
 
 
-@BEFORE_AND_AFTER
+@pytest.mark.parametrize("unheard", [False, True], ids=["before", "after"])
 @virtual
 async def test_run_once_pod_runs_once(tmp_path: Path, unheard: bool):
     notes = {f"{SIMULATED}/lasts": "1", f"{SIMULATED}/exit-codes": "4"}
