@@ -43,7 +43,7 @@ from podling.testing.mortality import Fate
 NODE = "node-1"
 ADMIN = UserInfo("admin", groups=("system:masters", "system:authenticated"))
 KUBELET = UserInfo(f"system:node:{NODE}", groups=("system:nodes", "system:authenticated"))
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class _Nobody:
