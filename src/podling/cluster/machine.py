@@ -63,13 +63,15 @@ class NodeParts:
 class RuntimeRow:
     """A runtime: ``probe`` says what is missing (everything that is required must be there), ``make`` builds a node.
 
-    ``shared`` says what it does not keep apart here; ``ran`` whether a node of its may have left something.
+    ``shared`` says what it does not keep apart here; ``ran`` whether a node of its may have left something; ``note`` what
+    else who asks for it should know.
     """
 
     probe: Callable[[Host, ClusterConfig], Coroutine[Any, Any, list[Finding]]]
     make: Callable[[Layout, ClusterConfig, NodePlan], NodeParts]
     shared: Callable[[], Coroutine[Any, Any, tuple[str, ...]]]
     ran: Callable[[Host], bool]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,7 +329,11 @@ RUNTIMES: dict[str, RuntimeRow] = {
         ran=lambda host: _process_folder(host).exists(),
     ),
     "cri": RuntimeRow(
-        probe=_probe_cri, make=_make_cri, shared=_nothing_shared, ran=lambda host: _cri_folder(host).exists()
+        probe=_probe_cri,
+        make=_make_cri,
+        shared=_nothing_shared,
+        ran=lambda host: _cri_folder(host).exists(),
+        note="images are the CRI runtime's own: 'podling image' does not reach them",
     ),
     "simulated": RuntimeRow(
         probe=_nothing_missing, make=_make_simulated, shared=_nothing_shared, ran=lambda host: False
@@ -344,7 +350,8 @@ async def choose(config: ClusterConfig, host: Host) -> Choice:
             raise Unprivileged(
                 f"cannot use --runtime {config.runtime}: {lacking}; 'podling doctor' tells more"
             )
-        return Choice(runtime=config.runtime, not_isolated=await RUNTIMES[config.runtime].shared())
+        row = RUNTIMES[config.runtime]
+        return Choice(runtime=config.runtime, note=row.note, not_isolated=await row.shared())
     reasons: list[str] = []
     for name in AUTO if config.nodes == 1 else AUTO[:1]:
         lacking = await _lacking(name, host, config)

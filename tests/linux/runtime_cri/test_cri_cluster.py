@@ -66,7 +66,7 @@ def there(tmp_path_factory):
     containerd = Containerd(folder / "cd", cni=state / "cni")
     try:
         containerd.start()
-        cli.up("--runtime", "cri", "--runtime-endpoint", containerd.endpoint)
+        cli.said = cli.up("--runtime", "cri", "--runtime-endpoint", containerd.endpoint).out
         cli.containerd = containerd
         cli.kubectl("apply", "-f", "-", input=POD)
         for name in ("other", "nowhere"):
@@ -85,6 +85,7 @@ def test_the_node_says_which_runtime_it_is(there):
     output = "jsonpath={.items[0].status.nodeInfo.containerRuntimeVersion}"
     assert there.kubectl("get", "nodes", "-o", output).startswith("containerd://1.")
     assert there.status()["runtime"] == "cri"
+    assert "'podling image' does not reach them" in there.said
 
 
 def test_a_pod_runs_with_logs_commands_and_an_address_of_the_cluster(there):
