@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import shutil
 
+from podling.agent.volumes import loop
 from podling.network.errors import NotPermitted
 from podling.runtime import linux
 from podling.runtime.interface import Unavailable
@@ -22,7 +23,7 @@ from .nodes import NodePlan
 
 
 def run(layout: Layout) -> None:
-    """Remove the Pods' processes, mounts, network and cgroups, then the cluster's folder.  Safe to repeat.
+    """Remove the Pods' processes, mounts, devices, network and cgroups, then the cluster's folder.  Safe to repeat.
 
     Raises ``AlreadyRunning`` while a process has the cluster.
     """
@@ -35,6 +36,7 @@ def run(layout: Layout) -> None:
         for mount_point in mounted_below(layout.cluster):
             while linux.unmount(mount_point):
                 continue  # several may lie on each other
+        loop.detach(layout.cluster)
         shutil.rmtree(layout.cluster)
 
 

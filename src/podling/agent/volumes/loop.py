@@ -23,9 +23,13 @@ LINKS = "volumeDevices"
 
 
 def make_file(path: Path, size: int) -> None:
-    """A file of ``size`` bytes that takes up what is written to it; nobody but root reads it."""
-    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-        file.truncate(size)
+    """A file of at least ``size`` bytes that takes up what is written to it; nobody but root reads it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(fd).st_size < size:
+            os.truncate(fd, size)
+    finally:
+        os.close(fd)
 
 
 def grow(path: Path, size: int) -> None:
@@ -53,18 +57,14 @@ def attach(path: Path) -> Path:
 
 def device_of(path: Path) -> Path | None:
     """The loop device that stands for the file, if one does."""
-    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
-        with contextlib.suppress(OSError):
-            if backing.read_text().rstrip("\n") == str(path):
-                return Path("/dev") / backing.parts[3]
-    return None
+    return next((device for device, file in _devices() if file == path), None)
 
 
 def detach(path: Path) -> None:
-    """No device stands for the file any more."""
-    device = device_of(path)
-    if device is not None:
-        _clear(device)
+    """No device stands for the file any more, nor for any below it if it is a folder."""
+    for device, file in _devices():
+        if file.is_relative_to(path):
+            _clear(device)
 
 
 def link(device: Path, pod: Path, plugin: str, name: str) -> Path:
@@ -86,6 +86,13 @@ def release(pod: Path) -> None:
     for device in used:
         if device not in others and device.name.startswith("loop"):
             _clear(device)
+
+
+def _devices() -> Iterator[tuple[Path, Path]]:
+    """Every loop device that is in use, and the file that it stands for."""
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with contextlib.suppress(OSError):  # it is gone meanwhile
+            yield Path("/dev") / backing.parts[3], Path(backing.read_text().rstrip("\n"))
 
 
 def _attach(path: Path) -> Path:
