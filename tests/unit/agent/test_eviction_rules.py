@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from podstate_world import World, container, pod
 
-from podling.agent.eviction import bounds, decision, pressure, ranking
+from podling.agent.eviction import bounds, decision, observer, pressure, ranking
 from podling.agent.eviction.signals import Observation
 from podling.agent.eviction.thresholds import Amount, Threshold, parse
 from podling.agent.eviction.usage import Usage
@@ -243,3 +243,8 @@ def test_a_pod_that_broke_its_own_bounds_is_to_blame():
     world.settle()
     assert world.status.phase == "Failed"
     assert "DisruptionTarget" not in {condition.type for condition in world.status.conditions or ()}
+
+
+def test_a_machine_has_left_what_its_kernel_says():
+    meminfo = "MemTotal:  1024 kB\nMemFree:  10 kB\nMemAvailable:  512 kB\nHugePages_Total:   0\n"
+    assert observer.available(meminfo) == (512 << 10, 1024 << 10)

@@ -1,7 +1,9 @@
 """Looks at what is left on the node: a few small files, so that a look costs next to nothing.
 
-A node that is the whole machine has the machine's memory.  One that is a part of it has what its cap leaves in its Pods'
-control group, and no more than the machine has.  Simulated Pods use what their scripts say.
+A node that is the whole machine has the memory that the kernel counts as available.  One that is a part of it has what its
+cap leaves in its Pods' control group, and no more than the machine has.  Pages of files are no shortage, whether they were
+read once or twice: the kubelet counts those that were read twice as used, which on a large machine hardly matters, but would
+have a small node evict Pods for reading files.  Simulated Pods use what their scripts say.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from podling.runtime.cgroups import Layout, detect, usage
 from .signals import Observation
 
 SIMULATED = "simulated"
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Observer:
@@ -44,12 +45,11 @@ class Observer:
         return {"memory.available": self._memory(used), "pid.available": self._pids(used), **self._disk()}
 
     def _memory(self, used: usage.Usage) -> Observation:
-        totals = procfs.totals(_text("/proc/stat"), _text("/proc/meminfo"), ticks=_TICKS)
-        machine = totals.memory - totals.working_set
+        machine, total = available(_text("/proc/meminfo"))
         if self._kit.node.is_machine:
-            return Observation(machine, totals.memory)
+            return Observation(machine, total)
         capacity = self._kit.node.memory
-        return Observation(max(min(capacity - used.working_set, machine), 0), capacity)
+        return Observation(max(min(capacity - used.memory + used.files, machine), 0), capacity)
 
     def _pids(self, used: usage.Usage) -> Observation:
         capacity = int(_text("/proc/sys/kernel/pid_max") or 0)
@@ -65,6 +65,13 @@ class Observer:
             inodes = Observation(found.f_ffree, found.f_files)
             seen |= {"nodefs.inodesFree": inodes, "imagefs.inodesFree": inodes}
         return seen
+
+
+def available(meminfo: str) -> tuple[int, int]:
+    """Bytes that the machine has left, and has at all (pure)."""
+    lines = (line.partition(":") for line in meminfo.splitlines())
+    found = {name: int(rest.split()[0]) << 10 for name, _, rest in lines if rest.strip()}
+    return found["MemAvailable"], found["MemTotal"]
 
 
 def _text(path: str) -> str:

@@ -13,12 +13,16 @@ from .layout import Layout
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU in cumulative nanoseconds, memory in bytes; ``working_set`` is usage less inactive file pages."""
+    """CPU in cumulative nanoseconds, memory in bytes; ``working_set`` is usage less inactive file pages.
+
+    ``files`` are pages of files, which the kernel takes back when somebody needs memory.
+    """
 
     cpu: int = 0
     memory: int = 0
     working_set: int = 0
     rss: int = 0
+    files: int = 0
     pids: int = 0
 
 
@@ -39,6 +43,7 @@ def read(layout: Layout, path: str) -> Usage:
         memory=current,
         working_set=max(current - inactive, 0),
         rss=stat.get("total_rss", stat.get("anon", 0)),
+        files=inactive + stat.get("total_active_file", stat.get("active_file", 0)),
         pids=pids,
     )
 
