@@ -21,10 +21,10 @@ MIB = 1 << 20
 
 
 class Kubelets:
-    """Nodes whose containers use half a core each; ``broken`` ones do not answer."""
+    """Nodes whose containers use half a core each; ``broken`` ones refuse, ``frozen`` ones never answer."""
 
     def __init__(self, clock):
-        self.clock, self.pods, self.broken, self.asked = clock, {}, set(), []
+        self.clock, self.pods, self.broken, self.frozen, self.asked = clock, {}, set(), set(), []
 
     async def connect(self, node_name):
         raise AssertionError(f"nobody should connect to {node_name}")
@@ -33,6 +33,8 @@ class Kubelets:
         self.asked.append((node_name, path))
         if node_name in self.broken:
             raise ServiceUnavailable("it is gone")
+        if node_name in self.frozen:
+            await asyncio.Event().wait()
         at = round(self.clock.now() * 1000)
         now = at / 1000
         lines = [f"node_cpu_usage_seconds_total {now} {at}", f"node_memory_working_set_bytes {64 * MIB} {at}"]
@@ -138,6 +140,14 @@ async def test_a_node_that_does_not_answer_is_left_out(measured):
     assert [node["metadata"]["name"] for node in (await measured.get(NODES)).json["items"]] == ["n2"]
     assert (await measured.get(PODS)).json["items"] == []
     assert (await measured.get(f"{NODES}/n1")).message == 'nodes.metrics.k8s.io "n1" not found'
+
+
+async def test_a_node_that_is_frozen_holds_up_no_other_for_long(measured, monkeypatch):
+    monkeypatch.setattr(collector, "ANSWER_SECONDS", 0.05)
+    measured.kubelets.frozen = {"n1"}
+    assert [node["metadata"]["name"] for node in (await measured.get(NODES)).json["items"]] == ["n2"]
+    measured.kubelets.frozen = set()
+    assert len((await measured.get(NODES)).json["items"]) == 2
 
 
 async def test_nodes_are_asked_only_when_somebody_asks_and_once_for_all_who_do(measured):
