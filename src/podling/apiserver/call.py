@@ -11,7 +11,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from podling.aio.clock import Clock
 from podling.api import errors, times
@@ -32,6 +32,9 @@ from .strategies import Context
 from .turns import Turns
 from .usage.collector import Collector
 from .world import World
+
+if TYPE_CHECKING:
+    from .audit.auditor import Auditor
 
 
 class NodeConnection(Protocol):
@@ -71,6 +74,7 @@ class Services:
     admission: Admission
     turns: Turns
     metrics: Metrics
+    auditor: Auditor | None
     closing: asyncio.Event
     """Set when the server closes: sessions end."""
 

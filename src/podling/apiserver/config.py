@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .audit.log import Rotation
+from .audit.policy import Policy
 from .request import UserInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """`policy` is what the file says (audit.k8s.io/v1), `log` the file that is written."""
+
+    policy: Policy
+    log: Path
+    rotation: Rotation = field(default_factory=Rotation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +47,7 @@ class Config:
     max_writes_in_flight          the same for writes.
     request_seconds               an ordinary request that takes longer gets 504; upstream's default.
     watch_seconds                 a watch without timeoutSeconds ends after between one and two times this.
+    audit                         what is written to an audit log, and where; None: there is none.
     access_log                    whether every request is logged, not only those that fail or are slow.
     bookmark_seconds              how often an idle watch that asked for bookmarks gets one.
     event_ttl_seconds             Events are deleted this long after their last write; upstream's `--event-ttl`.
@@ -65,6 +77,7 @@ class Config:
     max_writes_in_flight: int = 200
     request_seconds: float = 60
     watch_seconds: float = 1800
+    audit: Audit | None = None
     access_log: bool = False
     bookmark_seconds: float = 60
     event_ttl_seconds: float = 3600

@@ -73,6 +73,8 @@ class Pipeline:
             response = render.failure(request, limits.timed_out(request.info))
         except Exception as error:  # the outermost boundary: nothing above could answer
             log.exception("%s %s failed", request.method, request.path, exc_info=error)
+            if request.trail is not None:
+                request.trail.panic()
             response = render.failure(request, errors.InternalError(f"{type(error).__name__}: {error}"))
         self._finish(request, response, started)
         return response
@@ -82,24 +84,24 @@ class Pipeline:
         request.info = info = routes.resolve(request.method, request.path, request.query)
         is_long_running = limits.is_long_running(info)
         seconds = 0.0 if is_long_running else limits.seconds_for(request.query, config.request_seconds)
-        authorizer = self._services.authorizer
-        if request.user is None:
-            self.identify(request)
-            assert request.user is not None
+        user = self._sender(request)
         if _impersonates(request):
-            request.user = impersonated(request.user, _lower(request.headers), authorizer.check)
+            check = self._services.authorizer.check
+            request.user = user = impersonated(user, _lower(request.headers), check)
+            if request.trail is not None:
+                request.trail.impersonates(user)
         if is_long_running:
             if info.verb == "watch" and self._gate is not None:
-                return await self._fairly(request, request.user)
-            return await self._authorized(request, request.user)
+                return await self._fairly(request, user)
+            return await self._authorized(request, user)
         room = self.reads if info.verb in limits.READ_VERBS else self.writes
-        if self._gate is None and not room.admits(request.user):
+        if self._gate is None and not room.admits(user):
             self.metrics.terminated(request, 429)
             return limits.too_many()
         room.enter(asyncio.get_running_loop().time())
         self._idle.clear()
         try:
-            return await within(seconds, self._fairly(request, request.user))
+            return await within(seconds, self._fairly(request, user))
         finally:
             room.leave()
             if not self.reads.count and not self.writes.count:
@@ -138,6 +140,18 @@ class Pipeline:
             objects = min(objects, int(limit))
         return max(1, min(WIDEST, -(-objects // OBJECTS_PER_SEAT)))
 
+    def _sender(self, request: Request) -> UserInfo:
+        """Who asks, from here on the audit log, too, hears of it; raises Unauthorized."""
+        auditor = self._services.auditor
+        try:
+            if request.user is None:
+                self.identify(request)
+        finally:
+            if auditor is not None:
+                request.trail = auditor.begin(request)
+        assert request.user is not None
+        return request.user
+
     def identify(self, request: Request) -> None:
         """Set `request.user`; raises Unauthorized."""
         try:
@@ -156,6 +170,9 @@ class Pipeline:
 
     async def _authorized(self, request: Request, user: UserInfo) -> Response:
         info = request.info
+        if request.trail is not None:
+            decision = self._services.authorizer.decide(user, info)
+            request.trail.decided(decision.allowed, decision.reason)
         try:
             self._services.authorizer.check(user, info)
         except errors.Forbidden:
@@ -181,6 +198,8 @@ class Pipeline:
             headers["Warning"] = ", ".join(map(_warning, dict.fromkeys(request.warnings)))
         body, series = response.body, self.metrics.series(request)
         if isinstance(body, bytes):
+            if request.trail is not None:
+                request.trail.complete(response.status, body)
             self._ended(request, response.status, len(body), perf_counter() - started, series)
         else:
             response.body = self._followed(request, response.status, body, started, series)
@@ -193,10 +212,14 @@ class Pipeline:
         def began() -> None:
             if series is not None:
                 series.active += 1
+            if request.trail is not None:
+                request.trail.started(status)
 
         def ended() -> None:
             if series is not None:
                 series.active -= 1
+            if request.trail is not None:
+                request.trail.complete(status)
             self._ended(request, status, 0, perf_counter() - started, series)
 
         return followed(body, began=began, ended=ended)

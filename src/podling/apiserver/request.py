@@ -12,10 +12,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
+
+if TYPE_CHECKING:
+    from .audit.auditor import Trail
 
 
 class UserInfo(msgspec.Struct, frozen=True, gc=False):
@@ -105,7 +108,7 @@ class Request:
     `headers` have lower-case names.  `peer_certificate` is the client's certificate (DER) when TLS verified one;
     the same bytes object for every request of one connection, so that it is cheap to look up.  `received` is loop
     time.  `warnings` collects texts for the Warning header; `audit_id` names this request in logs and answers; `rules` are
-    headers that tell by whose rules of priority and fairness it was served.
+    headers that tell by whose rules of priority and fairness it was served, `trail` what the audit log hears of it.
     """
 
     method: str
@@ -120,6 +123,7 @@ class Request:
     audit_id: str = ""
     warnings: list[str] = field(default_factory=list)
     rules: Mapping[str, str] | None = None
+    trail: Trail | None = None
 
 
 class Chunks(Protocol):

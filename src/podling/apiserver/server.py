@@ -27,6 +27,7 @@ from podling.store.watchcache import Selection, WatchCache
 from . import endpoints, indexing, serving, startup
 from .admission import PLUGINS, Admission, Plugin
 from .admission.resource_quota import ResourceQuotas
+from .audit.auditor import Auditor
 from .auth import escalation, signers
 from .auth.authenticate import Authenticator
 from .auth.bootstrap import NODE_RULES
@@ -133,6 +134,8 @@ class ApiServer(Service):
         await self.cache.stop()
         if self._listener is not None:
             await self._listener.close()
+        if self._services.auditor is not None:
+            self._services.auditor.close()
 
     def _assemble(self, clock: Clock, chance: random.Random, dial: NodeDialer) -> Services:
         config = self.config
@@ -185,6 +188,7 @@ class ApiServer(Service):
             admission=Admission(world, (*PLUGINS, *self._judges(), quotas.plugin())),
             turns=Turns(self.cache),
             metrics=self.metrics,
+            auditor=_auditor(config, clock),
             closing=asyncio.Event(),
         )
 
@@ -230,6 +234,8 @@ class ApiServer(Service):
         yield from state.in_flight(self._pipeline.highest(now))
         if self._gate is not None:
             yield from self._gate.lines()
+        if services.auditor is not None:
+            yield from services.auditor.lines()
         yield from state.build(endpoints.version_info(self.config.version, services.level))
 
     def _health(self) -> Health:
@@ -263,3 +269,8 @@ def _service_specs(world: World) -> Iterator[core_v1.ServiceSpec]:
     for service in world.bodies(kinds.SERVICE):
         if service.spec is not None:
             yield service.spec
+
+
+def _auditor(config: Config, clock: Clock) -> Auditor | None:
+    audit = config.audit
+    return Auditor(audit.policy, audit.log, audit.rotation, clock) if audit is not None else None

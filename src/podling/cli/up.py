@@ -21,6 +21,12 @@ from podling.cluster.layout import Layout, cluster_names
 from . import options, screen
 from .kubeconfig import hand_over
 
+
+def _absolute(given: str | None) -> str | None:
+    """Paths mean the same wherever the cluster's process is."""
+    return str(Path(given).absolute()) if given else given
+
+
 Port = Annotated[
     int | None, typer.Option(help="Port of the API server on loopback; 0 = any free one [6443 if free].")
 ]
@@ -42,6 +48,18 @@ AccessLog = Annotated[
     bool | None,
     typer.Option("--access-log/--no-access-log", help="Log every request [only slow and failed ones]."),
 ]
+AuditPolicy = Annotated[
+    str | None,
+    typer.Option(
+        help="Policy of an audit log, a file of audit.k8s.io/v1 [no audit log].", callback=_absolute
+    ),
+]
+AuditLog = Annotated[
+    str | None, typer.Option(help="The audit log [audit.log in the cluster's folder].", callback=_absolute)
+]
+AuditSize = Annotated[int | None, typer.Option(help="Megabytes after which it is put away [100].")]
+AuditBackups = Annotated[int | None, typer.Option(help="Logs put away that are kept; 0 = all [0].")]
+AuditAge = Annotated[int | None, typer.Option(help="For how many days; 0 = for ever [0].")]
 RequestTimeout = Annotated[str | None, typer.Option(help="After which a request is given up [1m].")]
 MaxReads = Annotated[int | None, typer.Option(help="Reads at once; more get 429, 0 = no limit [400].")]
 MaxWrites = Annotated[int | None, typer.Option(help="Writes at once; more get 429, 0 = no limit [200].")]
@@ -54,7 +72,7 @@ Manifests = Annotated[
     str | None,
     typer.Option(
         help="Folder of static Pods, which every node runs [none].",
-        callback=lambda given: str(Path(given).absolute()) if given else given,
+        callback=_absolute,
     ),
 ]
 Sysctls = Annotated[
@@ -119,6 +137,11 @@ def command(
     runtime_config: RuntimeConfig = None,
     event_ttl: EventTtl = None,
     access_log: AccessLog = None,
+    audit_policy_file: AuditPolicy = None,
+    audit_log_path: AuditLog = None,
+    audit_log_maxsize: AuditSize = None,
+    audit_log_maxbackup: AuditBackups = None,
+    audit_log_maxage: AuditAge = None,
     request_timeout: RequestTimeout = None,
     max_requests_inflight: MaxReads = None,
     max_mutating_requests_inflight: MaxWrites = None,
@@ -180,6 +203,10 @@ def _check(given: Mapping[str, Any]) -> None:
         from podling.cluster import runtimeconfig
 
         runtimeconfig.pairs(given["runtime_config"])
+    if given.get("audit_policy_file"):
+        from podling.cluster import auditing
+
+        auditing.policy(given["audit_policy_file"])
     if any(given.get(name) for name in GUARDS):
         from podling.cluster import guard
 

@@ -33,7 +33,7 @@ from podling.controllers.settings import ControllerSettings
 from podling.scheduler import Scheduler
 from podling.store.sqlite import SqliteStore
 
-from . import access, machine, nodes, pki, runtimeconfig, storage, switches, users
+from . import access, auditing, machine, nodes, pki, runtimeconfig, storage, switches, users
 from . import config as settings
 from .claim import Holder
 from .config import ClusterConfig, write_private
@@ -168,6 +168,7 @@ class Cluster:
             runtime_config=runtimeconfig.pairs(self.config.runtime_config),
             event_ttl_seconds=self.config.event_ttl_seconds,
             access_log=self.config.access_log,
+            audit=auditing.settings(self.config, self.layout),
             request_seconds=self.config.request_seconds,
             max_reads_in_flight=self.config.max_requests_inflight,
             max_writes_in_flight=self.config.max_mutating_requests_inflight,

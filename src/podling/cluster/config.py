@@ -34,6 +34,9 @@ NOT_NEGATIVE = (
     "default_unreachable_toleration_seconds",
     "max_requests_inflight",
     "max_mutating_requests_inflight",
+    "audit_log_maxsize",
+    "audit_log_maxbackup",
+    "audit_log_maxage",
 )
 
 
@@ -64,6 +67,12 @@ class ClusterConfig:
     event_ttl      how long Events are kept after their last write, as Go writes durations; upstream's default.
 
     access_log     whether the API server logs every request, not only those that fail or take over a second.
+
+    The audit log, as kube-apiserver's flags of these names, its defaults:
+    audit_policy_file                       absolute path of the policy (audit.k8s.io/v1); "" = there is no audit log.
+    audit_log_path                          file that is written; "" = `audit.log` in the cluster's folder.
+    audit_log_maxsize                       megabytes after which it is put away under its date.
+    audit_log_maxbackup, audit_log_maxage   how many of those are kept and for how many days; 0 = all.
 
     What the API server bears, as upstream's flags of these names, its defaults:
     request_timeout                         after which a request gets 504, as Go writes durations.
@@ -110,6 +119,11 @@ class ClusterConfig:
     runtime_config: str = ""
     event_ttl: str = "1h"
     access_log: bool = False
+    audit_policy_file: str = ""
+    audit_log_path: str = ""
+    audit_log_maxsize: int = 100
+    audit_log_maxbackup: int = 0
+    audit_log_maxage: int = 0
     request_timeout: str = "1m"
     max_requests_inflight: int = 400
     max_mutating_requests_inflight: int = 200

@@ -196,3 +196,13 @@ FLOW_SEATS = Family(
     "Seats in use.",
     "BETA",
 )
+AUDIT_EVENTS = Family("apiserver_audit_event_total", "counter", (), "Audit events made.")
+AUDIT_ERRORS = Family(
+    "apiserver_audit_error_total", "counter", ("plugin",), "Audit events that could not be written."
+)
+AUDIT_LEVELS = Family(
+    "apiserver_audit_level_total",
+    "counter",
+    ("level",),
+    "Requests by how much the audit policy asks of them.",
+)
