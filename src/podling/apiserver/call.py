@@ -119,6 +119,7 @@ class Call:
             "name": self.info.name,
             "user": self.user,
             "obj": None,
+            "warnings": self.request.warnings,
             **fields,
         }
         return Review(operation, **given)

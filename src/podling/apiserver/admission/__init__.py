@@ -19,6 +19,7 @@ from . import (
     limit_ranger,
     namespace_lifecycle,
     node_restriction,
+    pod_security,
     priority,
     runtime_class,
     service_account,
@@ -36,6 +37,20 @@ _WRITES = frozenset({Operation.CREATE, Operation.UPDATE})
 _ALL = frozenset({Operation.CREATE, Operation.UPDATE, Operation.DELETE})
 _PODS = frozenset({"pods"})
 _CLAIMS = frozenset({"persistentvolumeclaims"})
+_SECURED = frozenset(
+    {
+        "namespaces",
+        "pods",
+        "podtemplates",
+        "replicationcontrollers",
+        "cronjobs.batch",
+        "daemonsets.apps",
+        "deployments.apps",
+        "jobs.batch",
+        "replicasets.apps",
+        "statefulsets.apps",
+    }
+)
 _NODE_WRITES = frozenset(
     {
         "pods",
@@ -81,6 +96,14 @@ PLUGINS = (
     ),
     Plugin("ServiceAccount", service_account.admit, _CREATE, _PODS),
     Plugin("NodeRestriction", node_restriction.admit, _ALL, _NODE_WRITES, frozenset({"*"})),
+    Plugin(
+        "PodSecurity",
+        None,
+        _WRITES,
+        _SECURED,
+        frozenset({"", "ephemeralcontainers"}),
+        check=pod_security.check,
+    ),
     Plugin("Priority", priority.admit, _WRITES, frozenset({"pods", "priorityclasses.scheduling.k8s.io"})),
     Plugin("DefaultTolerationSeconds", default_tolerations.admit, _WRITES, _PODS),
     Plugin("DefaultStorageClass", default_storage_class.admit, _CREATE, _CLAIMS),

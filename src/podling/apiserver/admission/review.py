@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from podling.api import errors
@@ -26,7 +26,7 @@ class Review:
 
     `obj` is what will be stored and may be changed (None for deletes), `old` what is stored (None for creates).
     `resource` is group-qualified (`deployments.apps`).  For a subresource with a body of its own (`pods/binding`,
-    `serviceaccounts/token`) `obj` is that body.
+    `serviceaccounts/token`) `obj` is that body.  What is added to `warnings` is told with the answer.
     """
 
     operation: Operation
@@ -39,6 +39,7 @@ class Review:
     obj: Object | None
     old: Object | None = None
     is_dry_run: bool = False
+    warnings: list[str] = field(default_factory=list)
 
     def forbid(self, why: str) -> errors.Forbidden:
         """The refusal of a plugin, worded as upstream's."""
