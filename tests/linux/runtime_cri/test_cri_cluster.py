@@ -1,7 +1,9 @@
 """``podling up --runtime cri``: Pods on containerd, as a user sees them through kubectl, and what becomes of them."""
 
 import os
+import re
 import secrets
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -104,6 +106,27 @@ def test_pods_are_reached_by_their_address_from_the_node(there):
     address = there.pod("web")["status"]["podIP"]
     done = there.raw("busybox", "wget", "-q", "-O", "-", f"http://{address}:8080/page")
     assert done.out == "from init\n", done.err
+
+
+def test_a_port_is_forwarded(there):
+    words = ["kubectl", "port-forward", "pod/web", ":8080"]
+    with subprocess.Popen(words, env=there.environment, stdout=subprocess.PIPE, text=True) as forwarding:
+        try:
+            port = re.search(r"127\.0\.0\.1:(\d+)", forwarding.stdout.readline()).group(1)
+            done = there.raw("busybox", "wget", "-q", "-O", "-", f"http://127.0.0.1:{port}/page")
+        finally:
+            forwarding.terminate()
+    assert done.out == "from init\n", done.err
+
+
+def test_a_debugger_sees_the_processes_of_its_target(there):
+    there.kubectl(
+        "debug", "web", "--image=busybox", "--image-pull-policy=IfNotPresent", "--target=main", "-c", "look",
+        "--", "ps", "-o", "args",
+    )  # fmt: skip
+    code = "jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.exitCode}"
+    there.kubectl("wait", "pod/web", f"--for={code}=0", "--timeout=60s")
+    assert "httpd -f -p 8080 -h /data" in there.kubectl("logs", "web", "-c", "look")
 
 
 def test_limits_are_the_kernels(there):
