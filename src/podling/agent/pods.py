@@ -58,7 +58,7 @@ class Pods:
         self._tasks = Tasks("pods")
         self._qos = QosGroups(kit.node.group, tasks=self._tasks)
         self._resizes = ResizeRequests(
-            kit, lambda: (worker.memory for worker in self._workers.values()), self.wake
+            kit, lambda: (worker.memory for worker in self._workers.values()), self._resources_changed
         )
         self._static = Keeper(
             kit, manifests, node=node, begin=self._begin_static, end=self._end, show=self._show
@@ -109,6 +109,10 @@ class Pods:
     def wake(self, uid: str) -> None:
         if (worker := self._workers.get(uid)) is not None:
             worker.wake()
+
+    def _resources_changed(self, uid: str) -> None:
+        if (worker := self._workers.get(uid)) is not None:
+            worker.resources_changed()
 
     def references_changed(self, uid: str) -> None:
         if (worker := self._workers.get(uid)) is not None:

@@ -96,6 +96,11 @@ class PodWorker:
         self.memory.removed = True
         self.wake()
 
+    def resources_changed(self) -> None:
+        """The node gives the Pod other resources, or says why not: volumes may show them, too."""
+        self._upkeep.refresh()
+        self.wake()
+
     def references_changed(self) -> None:
         """A ConfigMap or Secret that the Pod uses has changed, come or gone."""
         self.memory.things_changed()

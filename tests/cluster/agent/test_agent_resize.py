@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -277,3 +278,20 @@ async def test_resources_of_the_whole_pod_are_resized(tmp_path: Path):
         await world.until("web", shown)
         group = next(iter(world.machine.configs.values())).resources
         assert (group.cpu_quota, group.memory_limit) == (200_000, 256 << 20)
+
+
+@virtual
+async def test_volumes_that_tell_of_resources_follow(tmp_path: Path):
+    async with AgentWorld(tmp_path) as world:
+        shown = {"path": "cpu", "resourceFieldRef": {"containerName": "main", "resource": "limits.cpu"}}
+        shown["resourceFieldRef"]["divisor"] = "1m"
+        volumes = [{"name": "info", "downwardAPI": {"items": [shown]}}]
+        mounts = [{"name": "info", "mountPath": "/info"}]
+        await world.create("web", main(SMALL, volumeMounts=mounts), volumes=volumes)
+        pod = await world.until_ready("web")
+        folder = world.agent.kit.paths.volumes(pod.metadata.uid)
+        assert [file.read_text() for file in folder.glob("*/info/cpu")] == ["200"]
+        await resize(world, "web", {"limits": {"cpu": "400m"}})
+        await world.until("web", lambda pod: pod.metadata.generation == 2 and settled(pod))
+        await asyncio.sleep(1)
+        assert [file.read_text() for file in folder.glob("*/info/cpu")] == ["400"]
