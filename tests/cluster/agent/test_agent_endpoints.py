@@ -204,6 +204,8 @@ async def test_a_summary_of_what_is_used(tmp_path: Path):
         assert pod["containers"][0]["memory"]["workingSetBytes"] == 1 << 20
         assert pod["containers"][0]["cpu"]["usageNanoCores"] == pytest.approx(500_000_000, rel=0.01)
         assert told["node"]["cpu"]["usageCoreNanoSeconds"] > 0
+        async with session.get("/stats/summary?only_cpu_and_memory=true") as answer:
+            assert "fs" not in (await answer.json())["node"]
 
 
 @pytest.mark.parametrize(

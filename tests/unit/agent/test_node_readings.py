@@ -225,6 +225,13 @@ def test_the_summary_tells_of_pods_and_their_containers():
     assert waiting["containers"] == []
 
 
+def test_the_summary_can_be_of_cpu_and_memory_alone():
+    told = json.loads(summary.usage(READING))
+    assert set(told["node"]) == {"nodeName", "startTime", "cpu", "memory"}
+    assert set(told["pods"][0]) == {"podRef", "startTime", "containers", "cpu", "memory"}
+    assert set(told["pods"][0]["containers"][0]) == {"name", "startTime", "cpu", "memory"}
+
+
 def test_ephemeral_storage_is_layers_logs_and_volumes_that_end_with_the_pod():
     assert POD.stored == 2 * (4096 + 512) + 8192
 

@@ -100,6 +100,7 @@ class Measure(NamedTuple):
     layers: bool = False
 
 
+USAGE_ONLY = "?only_cpu_and_memory=true"
 MEASURES: dict[str, Measure] = {
     "/metrics": Measure(lambda server, reading: server.own_metrics(reading), disk=True),
     "/metrics/cadvisor": Measure(lambda _, reading: _text(cadvisor.render(reading)), disk=True, layers=True),
@@ -108,6 +109,9 @@ MEASURES: dict[str, Measure] = {
         lambda _, reading: web.Response(body=summary.render(reading), content_type=JSON),
         disk=True,
         layers=True,
+    ),
+    f"/stats/summary{USAGE_ONLY}": Measure(
+        lambda _, reading: web.Response(body=summary.usage(reading), content_type=JSON)
     ),
 }
 
@@ -147,8 +151,10 @@ class KubeletServer:
         if refusal is not None:
             return web.Response(status=refusal.code, text=refusal.words)
         path = request.path.rstrip("/") or "/"
+        if request.query.get("only_cpu_and_memory") == "true":
+            path += USAGE_ONLY
         if (measure := MEASURES.get(path)) is not None:
-            self._count(request, path.removeprefix("/"))
+            self._count(request, path.removeprefix("/").removesuffix(USAGE_ONLY))
             return measure.write(self, await self._meter.read(disk=measure.disk, layers=measure.layers))
         first, *parts = [unquote(part) for part in request.rel_url.raw_path.strip("/").split("/")]
         for route in ROUTES:

@@ -13,9 +13,29 @@ from .reading import ContainerReading, Filesystem, Interface, PodReading, Readin
 Json = dict[str, Any]
 
 
+_USAGE = ("nodeName", "podRef", "name", "startTime", "containers", "cpu", "memory")
+
+
 def render(reading: Reading) -> bytes:
-    told = {"node": _node(reading), "pods": [_pod(reading, pod) for pod in reading.pods]}
-    return msgspec.json.encode(told)
+    return msgspec.json.encode(_whole(reading))
+
+
+def usage(reading: Reading) -> bytes:
+    """CPU and memory alone (``only_cpu_and_memory=true``), for who must not wait for a walk through files."""
+    whole = _whole(reading)
+    pods = [
+        {**_chosen(pod), "containers": [_chosen(container) for container in pod["containers"]]}
+        for pod in whole["pods"]
+    ]
+    return msgspec.json.encode({"node": _chosen(whole["node"]), "pods": pods})
+
+
+def _chosen(part: Json) -> Json:
+    return {name: part[name] for name in _USAGE if name in part}
+
+
+def _whole(reading: Reading) -> Json:
+    return {"node": _node(reading), "pods": [_pod(reading, pod) for pod in reading.pods]}
 
 
 def _node(reading: Reading) -> Json:
