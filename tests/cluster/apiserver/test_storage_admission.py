@@ -90,6 +90,22 @@ async def test_the_status_of_claims_and_volumes_is_written_by_itself(api):
     assert (await api.get(f"{CLAIMS}/c/status")).json == updated
 
 
+async def test_the_status_of_an_attachment_is_written_by_itself(api):
+    """Row: VolumeAttachment status: read, patch attached true, update attached false."""
+    spec = {"attacher": "d.io", "nodeName": "n", "source": {"persistentVolumeName": "v"}}
+    url = "/apis/storage.k8s.io/v1/volumeattachments"
+    await api.make(url, {"metadata": {"name": "a"}, "spec": spec, "status": {"attached": True}})
+    assert (await api.get(f"{url}/a/status")).json.get("status", {}).get("attached", False) is False
+    patched = await api.patch(f"{url}/a/status", {"status": {"attached": True}}, content_type=MERGE)
+    assert patched.json["status"] == {"attached": True}
+    body = patched.json
+    body["status"]["attached"] = False
+    body["spec"]["nodeName"] = "other"
+    updated = (await api.put(f"{url}/a/status", body)).json
+    assert (updated["status"], updated["spec"]) == ({"attached": False}, spec)
+    assert (await api.get(f"{url}/a")).json == updated
+
+
 async def test_a_data_source_is_told_in_both_fields(api):
     source = {"kind": "PersistentVolumeClaim", "name": "origin"}
     made = await api.make(CLAIMS, claim("a", dataSource=source))
