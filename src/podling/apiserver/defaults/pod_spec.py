@@ -15,6 +15,7 @@ DIGEST_SEPARATOR = "@"
 FILE_MODE = 0o644
 GRACE_SECONDS = 30
 TOKEN_SECONDS = 3600
+CERTIFICATE_SECONDS = 24 * 3600
 _TAG = re.compile(r":([\w][\w.-]{0,127})$")
 
 
@@ -158,6 +159,8 @@ def _projected(projected: core_v1.ProjectedVolumeSource) -> None:
             and source.service_account_token.expiration_seconds is None
         ):
             source.service_account_token.expiration_seconds = TOKEN_SECONDS
+        if source.pod_certificate is not None and source.pod_certificate.max_expiration_seconds is None:
+            source.pod_certificate.max_expiration_seconds = CERTIFICATE_SECONDS
         if source.downward_api is not None:
             _downward_items(source.downward_api.items)
 

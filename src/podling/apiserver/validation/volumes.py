@@ -9,7 +9,7 @@ from podling.api import field, names, quantity
 from podling.api.field import FieldError, Path
 from podling.api.types import core_v1
 
-from . import environment, persistent_volume_claim
+from . import environment, persistent_volume_claim, projections
 from .metadata import each
 from .resources import unreserved
 
@@ -155,7 +155,12 @@ def _projection(projection: core_v1.VolumeProjection, path: Path) -> Iterator[Fi
     if token is not None:
         count += 1
         yield from _token(token, path / "serviceAccountToken")
-    count += (projection.cluster_trust_bundle is not None) + (projection.pod_certificate is not None)
+    if projection.cluster_trust_bundle is not None:
+        count += 1
+        yield from projections.trust_bundle(projection.cluster_trust_bundle, path / "clusterTrustBundlePEM")
+    if projection.pod_certificate is not None:
+        count += 1
+        yield from projections.certificate(projection.pod_certificate, path / "podCertificate")
     if count > 1:
         yield field.forbidden(path, "may not specify more than 1 volume type")
 
@@ -185,6 +190,11 @@ def _paths(projection: core_v1.VolumeProjection) -> list[str]:
         found += [item.path for item in projection.downward_api.items or ()]
     if projection.service_account_token is not None:
         found.append(projection.service_account_token.path)
+    if projection.cluster_trust_bundle is not None:
+        found.append(projection.cluster_trust_bundle.path)
+    if (certificate := projection.pod_certificate) is not None:
+        own = (certificate.credential_bundle_path, certificate.key_path, certificate.certificate_chain_path)
+        found += [path for path in own if path]
     return [path for path in found if path]
 
 
