@@ -1,5 +1,6 @@
 """Claims get volumes made on the node that their Pod goes to, and lose them again: binder, scheduler and provisioner together."""
 
+import asyncio
 import stat
 from pathlib import Path
 
@@ -187,6 +188,26 @@ async def test_what_cannot_be_had_is_said(tmp_path):
             f"{lead}the node's disk is smaller than 1Ei",
         ) in await world.events("huge")
         assert world.seen.get(VOLUME).list() == []
+
+
+@virtual
+async def test_volumes_of_a_node_that_is_gone_for_good_are_let_go_when_nobody_claims_them(tmp_path):
+    async with ControllersWorld(tmp_path, with_agent=False) as world:
+        await seen(world, CLAIM, VOLUME)
+        await standard(world, volume_binding_mode="Immediate")
+        for name in ("kept", "left"):
+            claim = await world.create(CLAIM, name, spec=ASKS)
+            made = localpath.volume_of(
+                claim, localpath.default_class(), hostname="gone", path=f"/gone/{name}"
+            )
+            await world.client.resource(VOLUME).create(made)
+        await world.until(lambda: {claim.status.phase for claim in world.all(CLAIM)} == {"Bound"}, seconds=5)
+        await world.delete(CLAIM, "left")
+        await asyncio.sleep(30)  # in virtual time; the node may just be registered anew
+        assert len(world.seen.get(VOLUME).list()) == 2
+        await world.until(lambda: len(world.seen.get(VOLUME).list()) == 1, seconds=30)
+        await world.idle()
+        assert volume_of(world, "kept").status.phase == "Bound"
 
 
 @virtual

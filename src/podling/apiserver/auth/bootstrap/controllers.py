@@ -102,6 +102,10 @@ _RULES: dict[str, tuple[rbac_v1.PolicyRule, ...]] = {
         rule("update", "batch", "jobs/status jobs/finalizers"),
         _POD_CONTROL,
     ),
+    "local-path-controller": (
+        rule("delete get list update watch", "core", "persistentvolumes"),
+        rule(READ, "core", "nodes"),
+    ),
     "namespace-controller": (
         rule("delete get list watch", "core", "namespaces"),
         rule("update", "core", "namespaces/finalize namespaces/status"),
