@@ -16,7 +16,7 @@ from podling.runtime.oci.mountspace import mounted_below
 from . import config as settings
 from . import machine, nodes, routes
 from .claim import claim
-from .errors import BadConfig
+from .errors import BadConfig, StartFailed
 from .layout import Layout
 from .nodehost import NodeHost
 from .nodes import NodePlan
@@ -73,7 +73,12 @@ async def _remove_node(layout: Layout, config: settings.ClusterConfig, runtime: 
         if network_start is not None:
             await network_start()
         await parts.runtime.start()
-    except (Unavailable, NotPermitted):
+    except (Unavailable, NotPermitted) as error:
+        if row.elsewhere:
+            raise StartFailed(
+                f"cannot delete cluster {config.name!r}: {error}; its Pods may be there still. "
+                f"If that runtime is gone for good, remove {host.state_dir / runtime} and delete again"
+            ) from error
         return  # who may not make it now had nothing made, either
     for sandbox in await parts.runtime.list_sandboxes():
         await parts.runtime.remove_sandbox(sandbox.id)

@@ -64,7 +64,7 @@ class RuntimeRow:
     """A runtime: ``probe`` says what is missing (everything that is required must be there), ``make`` builds a node.
 
     ``shared`` says what it does not keep apart here; ``ran`` whether a node of its may have left something; ``note`` what
-    else who asks for it should know.
+    else who asks for it should know.  ``elsewhere``: a process that is not ours keeps its Pods.
     """
 
     probe: Callable[[Host, ClusterConfig], Coroutine[Any, Any, list[Finding]]]
@@ -72,6 +72,7 @@ class RuntimeRow:
     shared: Callable[[], Coroutine[Any, Any, tuple[str, ...]]]
     ran: Callable[[Host], bool]
     note: str = ""
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,6 +335,7 @@ RUNTIMES: dict[str, RuntimeRow] = {
         shared=_nothing_shared,
         ran=lambda host: _cri_folder(host).exists(),
         note="images are the CRI runtime's own: 'podling image' does not reach them",
+        elsewhere=True,
     ),
     "simulated": RuntimeRow(
         probe=_nothing_missing, make=_make_simulated, shared=_nothing_shared, ran=lambda host: False

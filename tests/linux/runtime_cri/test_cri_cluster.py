@@ -190,3 +190,16 @@ def test_doctor_tells_whether_an_endpoint_answers(there):
     [found] = [one for one in asked.document if one["name"] == "CRI runtime"]
     assert (asked.code, found["ok"]) == (6, False)
     assert "cannot connect to /nowhere/sock: No such file or directory" in found["detail"]
+
+
+def test_a_cluster_whose_pods_cannot_be_reached_is_not_deleted_over_their_heads(there):
+    there.kubectl("run", "left", "--image=busybox", "--image-pull-policy=IfNotPresent", "--", "sleep", "3600")
+    there.wait_ready("left")
+    there.kill()
+    there.containerd.stop()
+    refused = there.raw(*there.command("delete"))
+    assert refused.code == 7
+    assert f"cannot delete cluster '{there.name}'" in refused.err
+    assert "No such file or directory; its Pods may be there still" in refused.err
+    assert shims(there.containerd.folder) != []
+    there.containerd.start()

@@ -151,8 +151,9 @@ async def test_a_runtime_without_a_network_is_told_before_the_first_pod(tmp_path
     (containerd.cni / "10-podling.conflist").unlink(missing_ok=True)
     elsewhere = Node(tmp_path, containerd, cni=tmp_path / "elsewhere" / "cni")
     runtime = CriRuntime(elsewhere.config, network=elsewhere.network)
-    while not (await probe(containerd.endpoint)).network_fault:  # noqa: ASYNC110 - it watches its folder
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(LIMIT):
+        while not (await probe(containerd.endpoint)).network_fault:  # noqa: ASYNC110 - it watches its folder
+            await asyncio.sleep(0.02)
     with pytest.raises(
         Unavailable, match=r"cni plugin not initialized; give it a CNI network, or Podling's: .*elsewhere/cni"
     ):
