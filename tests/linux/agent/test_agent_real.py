@@ -6,7 +6,7 @@ import asyncio
 import base64
 
 import pytest
-from real_world import SLEEP, RealWorld, is_ready, sh
+from real_world import PATIENCE, SLEEP, RealWorld, is_ready, sh
 
 from podling.api.types import core_v1
 
@@ -21,7 +21,9 @@ async def test_tutorial_pod_runs_and_says_hello(world: RealWorld):
     pod = await world.create("myapp", sh("echo Hello Kubernetes! && sleep 3600"))
     pod = await world.until_ready("myapp")
     assert pod.status.pod_ip.startswith("10.42.0.")
-    assert world.log(pod).rstrip().endswith("stdout F Hello Kubernetes!")
+    async with asyncio.timeout(PATIENCE):  # a container is ready before it has said anything
+        while not world.log(pod).rstrip().endswith("stdout F Hello Kubernetes!"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     assert status(pod).container_id.startswith(f"{world.agent.runtime.info().name}://")
     assert [reason for reason, _ in await world.events("myapp")][-2:] == ["Created", "Started"]
 
