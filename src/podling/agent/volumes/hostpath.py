@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,7 @@ async def _set_up(ctx: Context) -> Path:
     path, wanted = Path(source.path), source.type or ""
     if ".." in path.parts:
         raise VolumeFault(f"invalid HostPath `{path}`: must not contain '..'")
-    check(path, wanted)
+    await asyncio.to_thread(check, path, wanted)  # it may lie on a file server that does not answer
     return path
 
 
