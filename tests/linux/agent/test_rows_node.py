@@ -396,7 +396,7 @@ LIVES = [
     Row(
         about="processes are shared where asked",
         containers=[
-            sh("main", "until ps | grep -q '[s]leep 3601'; do sleep 0.05; done; echo seen; killall sleep"),
+            sh("main", "until ps | grep -q '[s]leep 3601$'; do sleep 0.05; done; echo seen; killall sleep"),
             sh("other", "sleep 3601; true"),
         ],
         says=["seen"],

@@ -69,6 +69,12 @@ ROWS = [
         **volume(emptyDir={"medium": "Memory"}),
     ),
     row(
+        "images as volumes belong to root",
+        "stat -c '%u %g' /v/bin/busybox; touch /v/new 2>/dev/null || echo refused",
+        *("0 0", "refused"),
+        **volume(image={"reference": "busybox"}),
+    ),
+    row(
         "rights hold inside alone",
         "mkdir /m && mount -t tmpfs none /m && echo mounted; mknod /disk b 8 0 2>/dev/null || echo refused",
         *("mounted", "refused"),
@@ -100,7 +106,7 @@ ROWS = [
         "",
         "seen",
         containers=[
-            sh("until ps | grep -q '[s]leep 3601'; do sleep 0.05; done; echo seen; killall sleep"),
+            sh("until ps | grep -q '[s]leep 3601$'; do sleep 0.05; done; echo seen; killall sleep"),
             sh("sleep 3601; true", name="other"),
         ],
         spec={"shareProcessNamespace": True, "terminationGracePeriodSeconds": 0},
