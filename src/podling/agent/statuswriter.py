@@ -25,6 +25,8 @@ from .statuspatch import difference, only_acknowledges
 log = logging.getLogger(__name__)
 
 _AGAIN = Backoff(first=0.1, cap=10.0)
+_ANOTHERS = ("UID in precondition", "metadata.uid")
+"""How the API says that the object of this name is another than the one that was meant."""
 
 
 class StatusWriter:
@@ -138,8 +140,8 @@ class StatusWriter:
         self._known, self._known_version = status, _version(answer)
 
     async def _trouble(self, error: Exception, failures: int) -> None:
-        names_uid = isinstance(error, Conflict | Invalid) and "uid" in str(error).lower()
-        if names_uid or isinstance(error, NotFound):
+        anothers = isinstance(error, Conflict | Invalid) and any(why in str(error) for why in _ANOTHERS)
+        if anothers or isinstance(error, NotFound):
             self.lost = True
             return
         level = logging.WARNING if failures == 1 else logging.DEBUG

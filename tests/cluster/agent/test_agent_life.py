@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ async def test_a_slow_start_shows_its_steps(tmp_path: Path):
         assert pod.status.start_time
         await world.until_ready("web")
         assert world.writes("web") == ["PATCH status", "PATCH status"]
+        assert [reason for _, reason, _ in await world.events("web")] == ["Pulled", "Created", "Started"]
 
 
 @virtual
@@ -337,6 +339,27 @@ async def test_deadline_ends_the_pod(tmp_path: Path):
         pod = await world.until("web", phase("Failed"))
         assert pod.status.reason == "DeadlineExceeded"
         assert 19 <= await world.now() < 21
+
+
+@virtual
+async def test_refused_status_is_tried_again_whatever_the_pod_is_called(tmp_path: Path):
+    """A conflict of an object of the same name and another UID is final, one about a Pod called fluidd is not."""
+    refusals = 2
+
+    async with AgentWorld(tmp_path) as world:
+        serve = world.server.handle
+
+        async def handle(request):
+            nonlocal refusals
+            if refusals and request.path.endswith("/pods/fluidd/status"):
+                refusals -= 1
+                request = replace(request, body=b'{"metadata":{"resourceVersion":"1"}}')
+            return await serve(request)
+
+        world.server.handle = handle
+        await world.create("fluidd")
+        await world.until_ready("fluidd", seconds=60)
+        assert refusals == 0
 
 
 @virtual

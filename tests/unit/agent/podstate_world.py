@@ -150,7 +150,7 @@ class World:
                     self.resizing.restart(container_id)
                 if self.stubborn:
                     self.busy[action.key] = action
-                else:
+                elif self.by_id(container_id).state is ContainerState.RUNNING:
                     self.exit(self.by_id(container_id).name, 143)
             case RemoveContainer(container_id):
                 self.containers = [c for c in self.containers if c.id != container_id]
@@ -210,6 +210,11 @@ class World:
         return [action for action in self.done if isinstance(action, kind)]
 
     def _start(self, action: StartContainer) -> None:
+        if action.existing:
+            made = self.by_id(action.existing)
+            begun = replace(made, state=ContainerState.RUNNING, started_at=int(self.now * 1e9))
+            self.containers[self.containers.index(made)] = begun
+            return
         view = self.view()
         everything = [*view.inits, *view.spec.containers, *view.ephemerals]
         made_from = next(c for c in everything if c.name == action.name)
