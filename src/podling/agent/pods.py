@@ -7,6 +7,7 @@ taken down, what has an object and runs already is adopted as it is.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -137,7 +138,8 @@ class Pods:
         elif verdict is not None and (displaced := self._displaced(pod, verdict)):
             self._in_doubt.add(uid)
             name = f"make room for {pod.metadata.namespace}/{pod.metadata.name}"
-            self._tasks.start(self._make_room(pod, displaced), name=name)
+            newest = functools.partial(self._begin_newest, pod)
+            self._tasks.start(self._make_room(displaced, newest), name=name)
         else:
             self._begin(pod, verdict)
 
@@ -151,17 +153,14 @@ class Pods:
         found = preemption.victims(pod, others, missing) or []
         return [present[victim.metadata.uid or ""] for victim in found]
 
-    async def _make_room(self, pod: core_v1.Pod, displaced: Sequence[PodWorker]) -> None:
-        try:
-            for worker in displaced:
-                gone = preemption.PREEMPTED
-                self._kit.tell(worker.memory.pod, "Warning", gone.reason, gone.message)
-                worker.evict(gone)
-            for worker in displaced:
-                await worker.wait_ended()
-        finally:
-            self._in_doubt.discard(pod.metadata.uid or "")
-        self._begin_newest(pod)
+    async def _make_room(self, displaced: Sequence[PodWorker], then: Callable[[], None]) -> None:
+        for worker in displaced:
+            gone = preemption.PREEMPTED
+            self._kit.tell(worker.memory.pod, "Warning", gone.reason, gone.message)
+            worker.evict(gone)
+        for worker in displaced:
+            await worker.wait_ended()
+        then()
 
     async def _judge_again(self, pod: core_v1.Pod) -> None:
         """The labels known here may be older than those that the scheduler went by: ask for them first."""
@@ -177,6 +176,7 @@ class Pods:
 
     def _begin_newest(self, pod: core_v1.Pod) -> None:
         meta = pod.metadata
+        self._in_doubt.discard(meta.uid or "")
         newest = self._informer.get(meta.namespace or "", meta.name or "")
         if newest is not None and newest.metadata.uid == meta.uid:
             self._begin(newest, self._admit(newest))
@@ -191,9 +191,20 @@ class Pods:
         if mirror is not None and mirror.status is not None:
             pod.status = codec.struct_clone(mirror.status)
         verdict = self._admit(pod)
+        if verdict is not None and (displaced := self._displaced(pod, verdict)):
+            again = functools.partial(self._begin_static_again, pod)
+            self._tasks.start(self._make_room(displaced, again), name=f"make room for {pod.metadata.name}")
+            return
         if verdict is not None:
             self._kit.tell(pod, "Warning", verdict.reason, verdict.message)
         self._look_after(pod, verdict=verdict, static=True).show_on(mirror)
+
+    def _begin_static_again(self, pod: core_v1.Pod) -> None:
+        """There is room for it now; perhaps its file has gone meanwhile."""
+        if self._static.wants(pod):
+            self._begin_static(pod)
+        else:
+            self._static.ended(pod)
 
     def _end(self, uid: str) -> None:
         if (worker := self._workers.get(uid)) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,59 @@ async def test_a_critical_pod_makes_room_for_itself(tmp_path: Path):
         await world.create("user", main(cpu=f"{cpus}"))
         refused = await world.until("user", phase("Failed"))
         assert refused.status.reason == "OutOfcpu"
+
+
+def manifest(cpu: str) -> str:
+    resources = {"requests": {"cpu": cpu}}
+    container = {"name": "main", "image": "busybox:1", "resources": resources}
+    body = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "static"},
+        "spec": {"containers": [container]},
+    }
+    return json.dumps(body)
+
+
+@virtual
+async def test_static_pods_find_room_on_a_full_node(tmp_path: Path):
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    async with AgentWorld(tmp_path, manifests=folder) as world:
+        cpus = int(world.agent.kit.node.allocatable["cpu"])
+        await world.create("user", main(cpu=f"{cpus}"))
+        await world.until_ready("user")
+        await world.agent.stop()
+        (folder / "static.json").write_text(manifest("500m"))
+        await world.start_agent()
+        gone = await world.until("user", phase("Failed"))
+        assert gone.status.reason == "Preempting"
+        await wait_for_pod(world, f"static-{NODE}")
+        await world.until_ready(f"static-{NODE}")
+
+
+@virtual
+async def test_a_static_pod_whose_file_goes_while_room_is_made_never_begins(tmp_path: Path):
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    async with AgentWorld(tmp_path, manifests=folder) as world:
+        cpus = int(world.agent.kit.node.allocatable["cpu"])
+        slow = {"simulated.podling.dev/term-seconds": "20"}
+        await world.create("user", main(cpu=f"{cpus}"), annotations=slow)
+        await world.until_ready("user")
+        await world.agent.stop()
+        (folder / "static.json").write_text(manifest("500m"))
+        await world.start_agent()
+        await asyncio.sleep(1)
+        (folder / "static.json").unlink()
+        await world.until("user", phase("Failed"))
+        await asyncio.sleep(60)
+        names = {pod.metadata.name for pod in (await world.pods.list()).items}
+        assert names == {"user"}
+
+
+async def wait_for_pod(world: AgentWorld, name: str) -> None:
+    async with asyncio.timeout(60):
+        async for event in world.pods.watch(namespace="default", resource_version="0"):
+            if event.object.metadata.name == name:
+                return

@@ -47,7 +47,7 @@ class Keeper:
             kit.client,
             node=node,
             running=self._running.get,
-            wanted=lambda pod: self._wanted.get(Name.of(pod)) is pod,
+            wanted=self.wants,
             show=lambda static, mirror: show(static.metadata.uid or "", mirror),
         )
 
@@ -71,6 +71,10 @@ class Keeper:
 
     def stop(self) -> None:
         self.mirrors.stop()
+
+    def wants(self, pod: core_v1.Pod) -> bool:
+        """Whether the files still ask for just that Pod."""
+        return self._wanted.get(Name.of(pod)) is pod
 
     def ended(self, pod: core_v1.Pod) -> None:
         """Nothing of that Pod is left on the node."""
