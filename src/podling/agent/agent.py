@@ -293,9 +293,7 @@ class Agent(Service):
         tokens = Tokens(self._client, clock=clock)
         services = self._informers.get(core_v1.Service)
         node = self._node = self._node_object(found, facts, info)
-        self._csi = Csi(
-            paths, self._client, node=lambda: node.node, on_change=self._drivers_changed
-        )
+        self._csi = Csi(paths, self._client, node=lambda: node.node, on_change=self._drivers_changed)
         claims = Claims(self._client, node=config.node_name, node_labels=self._labels, pods=paths.pods)
         kit = Kit(
             config=config,
