@@ -113,6 +113,7 @@ class ProcessRuntime:
             name="process",
             version=__version__,
             not_isolated=way.not_isolated if way else (),
+            strict_groups=way is not None and way.every_id,
             isolation=way.mode.value if way else "",
         )
 
