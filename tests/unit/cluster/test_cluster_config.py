@@ -20,6 +20,7 @@ from podling.cluster.routes import routed
         ({"name": "../up"}, "--name"),
         ({"port": 70000}, "--port 70000"),
         ({"runtime": "docker"}, "--runtime 'docker'"),
+        ({"runtime": "cri"}, "--runtime cri: name its socket with --runtime-endpoint"),
         ({"request_timeout": "0s"}, "--request-timeout 0s: it must be a second or more"),
         ({"max_requests_inflight": -1}, "--max-requests-inflight -1: it must be 0 or more"),
         ({"max_parallel_image_pulls": 0}, "--max-parallel-image-pulls 0: it must be 1 or more"),
