@@ -67,6 +67,16 @@ async def test_many_calls_share_a_connection_and_each_gets_its_answer(channel):
     assert answers == [b"%d" % number for number in range(50)]
 
 
+async def test_a_socket_may_lie_deeper_than_the_kernel_takes_names(tmp_path):
+    async with served(tmp_path / "s"):
+        deep = tmp_path / ("d" * 100)
+        deep.mkdir()
+        (tmp_path / "s").rename(deep / "s")
+        channel = Channel(f"unix://{deep}/s")
+        assert await channel.call("/t.T/Echo", b"hello", limit=60) == b"hello"
+        channel.close()
+
+
 async def test_messages_larger_than_any_window_go_and_come(channel):
     large = bytes(range(256)) * 20_000
     assert await channel.call("/t.T/Echo", large, limit=60) == large

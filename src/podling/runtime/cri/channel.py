@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import cast
 
 from . import grpc
 from .config import socket_of
 
 _USER_AGENT = "podling"
+_LONGEST = 107
 
 
 class CallFault(Exception):
@@ -82,11 +84,25 @@ class Channel:
                 self.close()
                 loop, path = asyncio.get_running_loop(), socket_of(self._endpoint)
                 try:
-                    _, self._wire = await loop.create_unix_connection(_Wire, str(path))
+                    with _reachable(path) as name:
+                        _, self._wire = await loop.create_unix_connection(_Wire, name)
                 except OSError as error:
                     why = f"cannot connect to {path}: {os.strerror(error.errno) if error.errno else error}"
                     raise CallFault(grpc.UNAVAILABLE, why) from error
             return self._wire
+
+
+@contextmanager
+def _reachable(path: Path) -> Iterator[str]:
+    """A name for a socket that the kernel takes: it takes no more than 107 bytes, and folders may be deeper."""
+    if len(os.fsencode(path)) <= _LONGEST:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 async def _messages(updates: asyncio.Queue[grpc.Update]) -> AsyncIterator[bytes]:
