@@ -84,8 +84,8 @@ async def stays_flat(world: RealWorld, *, times: int) -> None:
     await cycle(world, times=times)
     try:  # what is just about to end, such as a write of the Node, may do so
         async with asyncio.timeout(60):
-            while holding(world).exceeds(before) or objects() - known:
-                await asyncio.sleep(0.1)  # noqa: ASYNC110 - nobody tells of the last object's end
+            while holding(world).exceeds(before) or objects() - known:  # noqa: ASYNC110 - nobody tells of an end
+                await asyncio.sleep(0.1)
     except TimeoutError:
         assert holding(world) == before
         assert objects() - known == Counter()
