@@ -57,6 +57,8 @@ class Life:
             (3, self.wait),
             (1, self.lose_sandbox),
             (1, self.change_image),
+            (1, self.lose_track),
+            (1, self.find_images),
             (1, self.replace_agent),
             (1, self.die_between_create_and_start),
         )
@@ -99,6 +101,20 @@ class Life:
 
     def lose_sandbox(self) -> None:
         self.world.lose_sandbox()
+
+    def lose_track(self) -> None:
+        """The runtime does not know any more how a container ended."""
+        for index, record in enumerate(self.world.containers):
+            if record.state is ContainerState.RUNNING:
+                self.world.containers[index] = replace(record, state=ContainerState.UNKNOWN)
+                return
+
+    def find_images(self) -> None:
+        """Images are at hand for whatever may start."""
+        spec = self.world.pod.spec
+        self.world.images |= {
+            c.name: "sha256:image" for c in [*spec.containers, *(spec.init_containers or [])]
+        }
 
     def change_image(self) -> None:
         spec = self.world.pod.spec
