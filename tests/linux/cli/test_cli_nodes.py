@@ -112,6 +112,13 @@ def test_exec_logs_and_port_forward_lead_to_further_nodes(standing, lasting):
     assert said.decode().splitlines()[-1] == name
 
 
+def test_what_is_used_is_told_by_node(standing, lasting):
+    nodes = standing.kubectl("top", "nodes", "--no-headers").splitlines()
+    assert sorted(line.split()[0] for line in nodes) == sorted(lasting)
+    pods = standing.kubectl("top", "pods", "-l", "app=everywhere", "--no-headers").splitlines()
+    assert len(pods) == len(lasting)
+
+
 def test_pods_of_further_nodes_survive_the_death_of_the_cluster_and_of_their_agent(cli, everywhere):
     before = container_ids(everywhere)
     cli.kill()
