@@ -1,7 +1,8 @@
 """Which level of Kubernetes (1.25 ... 1.37) knows which types and fields.
 
 The generated types are the union of all levels. A cluster serves one level: what that level does not know counts as unknown,
-is dropped from what users write and is not discovered. The newest level is served unless a cluster asks for another.
+is dropped from what users write and is not discovered; what it knows but has not switched on is dropped, too (`features`).
+The newest level is served unless a cluster asks for another.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from . import schema
+from . import features, schema
+from .kinds import Kind
 from .schema import Field, ListOf, MapOf, Record, Schema
 from .types import _levels
 
@@ -40,8 +42,20 @@ class Level:
         first, last = _levels.FIELDS.get(record, {}).get(name, (OLDEST, NEWEST))
         return first <= self.minor <= last
 
+    def honours(self, record: str, name: str) -> bool:
+        """Whether a field is known and in use by default."""
+        first = features.HONOURED.get(record, {}).get(name, OLDEST)
+        return self.minor >= first and self.knows(record, name)
+
+    def subresources(self, row: Kind) -> tuple[str, ...]:
+        """Those that a known resource has."""
+        later = features.SUBRESOURCES
+        return tuple(
+            name for name in row.subresources if later.get(f"{row.plural}/{name}", OLDEST) <= self.minor
+        )
+
     def drop_unknown(self, struct: msgspec.Struct) -> bool:
-        """Empties, in place, the fields that this level does not know; whether there were any."""
+        """Empties, in place, the fields that this level does not honour; whether there were any that it does not know."""
         plan = self._plan(schema.of(type(struct)))
         return self._drop(struct, plan) if plan else False
 
@@ -53,7 +67,7 @@ class Level:
         plan = self._plans.get(record)
         if plan is None:
             fields = record.fields.values()
-            foreign = tuple(field.attribute for field in fields if not self.knows(record.name, field.name))
+            foreign = tuple(field.attribute for field in fields if not self.honours(record.name, field.name))
             inner = tuple(
                 field.attribute
                 for field in fields
@@ -74,14 +88,15 @@ class Level:
         return False
 
     def _field_leads(self, record: Record, field: Field, seen: set[Record]) -> bool:
-        return not self.knows(record.name, field.name) or self._leads_to_foreign(field.schema, seen)
+        return not self.honours(record.name, field.name) or self._leads_to_foreign(field.schema, seen)
 
     def _drop(self, value: Any, plan: _Plan | None = None) -> bool:
         if isinstance(value, msgspec.Struct):
             return self._drop_from(value, plan or self._plan(schema.of(type(value))))
         if isinstance(value, dict):
             value = list(value.values())
-        return any(self._drop(item) for item in value) if isinstance(value, list) else False
+        dropped = [self._drop(item) for item in value] if isinstance(value, list) else []
+        return any(dropped)
 
     def _drop_from(self, struct: msgspec.Struct, plan: _Plan) -> bool:
         dropped = False
@@ -94,9 +109,12 @@ class Level:
         return dropped
 
 
+LATEST: Final = Level()
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The attributes of a type that a level does not know, and those under which there may be such."""
+    """The attributes of a type that a level does not honour, and those under which there may be such."""
 
     foreign: tuple[str, ...]
     inner: tuple[str, ...]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from podling.aio.clock import Clock
 from podling.api import errors, times
-from podling.api.levels import Level
+from podling.api.levels import NEWEST, Level
 from podling.api.object import Object
 from podling.store.watchcache import Entry, WatchCache
 
@@ -135,6 +135,11 @@ class Call:
         if entry is None:
             raise errors.NotFound(self.resource.kind, name)
         return entry
+
+    def fit(self, obj: Object) -> None:
+        """Take out what the level served does not honour: defaults and the server itself know the newest one alone."""
+        if self.services.level.minor != NEWEST and obj.kind.type:
+            self.services.level.drop_unknown(obj.body)
 
     async def add(self, obj: Object, data: bytes) -> Entry:
         """Commit a new object, encoded as `data`; raises the store's KeyExists."""

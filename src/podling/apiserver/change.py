@@ -103,6 +103,7 @@ async def _commit(
     new.metadata.resource_version = None
     if removal.is_finished(call, new, old):
         return Outcome(await removal.vanish(call, entry, new, dry_run=options.dry_run))
+    call.fit(new)
     if _means_the_same(new, old, asked=new.metadata.managed_fields if scope.is_applied else asked):
         return Outcome(entry.value)
     data = codec.encode(new)

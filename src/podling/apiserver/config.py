@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from podling.api.levels import NEWEST
+
 from .audit.log import Rotation
 from .audit.policy import Policy
 from .request import UserInfo
@@ -38,7 +40,7 @@ class Config:
     advertise_address             what the `kubernetes` Service's endpoints point to; "" leaves them out.
     advertise_port                port of that address.
     runtime_config                which alpha and beta versions are served too; `serving` says how to ask for them.
-    version                       what `/version` says as gitVersion.
+    minor                         level of Kubernetes that is served: 37 is v1.37; groups, versions, fields and features of that release.
     max_body_bytes                larger bodies get 413; upstream's limit.
     max_held_bytes                bodies in arrival and answers unread, over all connections; beyond it is 429.
     fairness                      whether API Priority and Fairness shares out what is served at once; upstream's flag and default.
@@ -69,7 +71,7 @@ class Config:
     advertise_address: str = ""
     advertise_port: int = 6443
     runtime_config: Mapping[str, str] = field(default_factory=dict)
-    version: str = "v1.37.0"
+    minor: int = NEWEST
     max_body_bytes: int = 3 * 1024 * 1024
     max_held_bytes: int = 256 * 1024 * 1024
     fairness: bool = True
@@ -84,6 +86,11 @@ class Config:
     service_account_token_seconds: int = 3607
     default_not_ready_toleration_seconds: int = 300
     default_unreachable_toleration_seconds: int = 300
+
+    @property
+    def version(self) -> str:
+        """What `/version` says as gitVersion."""
+        return f"v1.{self.minor}.0"
 
     def service_network(self) -> ipaddress.IPv4Network:
         return ipaddress.IPv4Network(self.service_cidr)

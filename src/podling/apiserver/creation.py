@@ -81,6 +81,7 @@ async def _commit(call: Call, obj: Object, review: Review, *, options: WriteOpti
         faults = (*metadata.create(resource.storage, obj.metadata), *resource.rules.create(obj.body))
         raise_faults(call, obj, faults)
         await _check(call, obj, review)
+        call.fit(obj)
         data = codec.encode(obj)
         if options.dry_run:
             _refuse_existing(call, obj)

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from podling.api.kinds import SUBRESOURCES, Kind, storage_kind
+from podling.api.levels import LATEST, Level
 
 JSON = "application/json"
 AGGREGATED_VERSIONS = ("v2", "v2beta1")
@@ -51,9 +52,9 @@ class Version:
 class Discovery:
     """The documents for some kinds, in the order given (groups by priority, versions by preference)."""
 
-    def __init__(self, served: Iterable[Kind], *, address: str) -> None:
+    def __init__(self, served: Iterable[Kind], *, address: str, level: Level = LATEST) -> None:
         """`address` is the server's own, `host:port`, as `/api` tells it."""
-        self._address = address
+        self._address, self._level = address, level
         self._groups = _grouped([row for row in served if row.verbs])
         self._made: dict[tuple[str, str], Document | None] = {}
 
@@ -103,7 +104,7 @@ class Discovery:
         for item in self._groups.get(group, ()):
             if item.version == version:
                 head = {"apiVersion": "v1"} if group else {}
-                resources = sorted(_rows(item.kinds), key=lambda row: str(row["name"]))
+                resources = sorted(_rows(item.kinds, self._level), key=lambda row: str(row["name"]))
                 return {
                     "kind": "APIResourceList",
                     **head,
@@ -117,9 +118,8 @@ class Discovery:
         for name, versions in self._groups.items():
             if (path == "/api") == (name == ""):
                 metadata = {"name": name, "creationTimestamp": None} if name else {"creationTimestamp": None}
-                items.append(
-                    {"metadata": metadata, "versions": [_aggregated_version(item) for item in versions]}
-                )
+                told = [_aggregated_version(item, self._level) for item in versions]
+                items.append({"metadata": metadata, "versions": told})
         return {"kind": _AGGREGATED, "apiVersion": f"{_GROUP}/{version}", "metadata": {}, "items": items}
 
     @cached_property
@@ -164,11 +164,11 @@ def _group(versions: tuple[Version, ...]) -> dict[str, Any]:
     return {"name": versions[0].group, "versions": named, "preferredVersion": named[0]}
 
 
-def _rows(rows: Iterable[Kind]) -> Iterable[dict[str, Any]]:
+def _rows(rows: Iterable[Kind], level: Level) -> Iterable[dict[str, Any]]:
     """A resource and its subresources as an APIResourceList names them."""
     for row in rows:
         yield _resource(row)
-        for name in row.subresources:
+        for name in level.subresources(row):
             yield _subresource(row, name)
 
 
@@ -208,12 +208,12 @@ def storage_version_hash(row: Kind) -> str:
     return base64.b64encode(digest[:8]).decode()
 
 
-def _aggregated_version(item: Version) -> dict[str, Any]:
-    resources = [_aggregated_resource(row) for row in sorted(item.kinds, key=lambda row: row.plural)]
+def _aggregated_version(item: Version, level: Level) -> dict[str, Any]:
+    resources = [_aggregated_resource(row, level) for row in sorted(item.kinds, key=lambda row: row.plural)]
     return {"version": item.version, "resources": resources, "freshness": "Current"}
 
 
-def _aggregated_resource(row: Kind) -> dict[str, Any]:
+def _aggregated_resource(row: Kind, level: Level) -> dict[str, Any]:
     found: dict[str, Any] = {
         "resource": row.plural,
         "responseKind": {"group": "", "version": "", "kind": row.kind},
@@ -225,8 +225,9 @@ def _aggregated_resource(row: Kind) -> dict[str, Any]:
         found["shortNames"] = row.short_names
     if row.categories:
         found["categories"] = row.categories
-    if row.subresources:
-        found["subresources"] = [_aggregated_subresource(row, name) for name in sorted(row.subresources)]
+    names = sorted(level.subresources(row))
+    if names:
+        found["subresources"] = [_aggregated_subresource(row, name) for name in names]
     return found
 
 

@@ -67,7 +67,7 @@ def _check_scope(row: Resource, info: RequestInfo, *, named: bool) -> None:
 
 
 def _subresource(row: Resource, info: RequestInfo) -> Serve:
-    if info.subresource not in row.kind.subresources:
+    if info.subresource not in row.subresources:
         raise errors.NoSuchResource
     _check_scope(row, info, named=True)
     served = subresources.SUBRESOURCES.get(info.subresource)

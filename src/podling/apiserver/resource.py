@@ -11,6 +11,7 @@ from functools import cached_property
 
 from podling.api import kinds
 from podling.api.kinds import Kind
+from podling.api.levels import Level
 from podling.store.watchcache import Collection
 
 from . import defaults, strategies, validation
@@ -21,9 +22,16 @@ class Resource:
     """One row of the API: a plural in a group and version."""
 
     def __init__(
-        self, kind: Kind, storage: Kind, collection: Collection | None, addresses: Addresses
+        self,
+        kind: Kind,
+        storage: Kind,
+        collection: Collection | None,
+        addresses: Addresses,
+        subresources: tuple[str, ...],
     ) -> None:
         self.kind = kind
+        self.subresources = subresources
+        """Those that the level served has."""
         self.storage = storage
         self._collection = collection
         self._addresses = addresses
@@ -56,17 +64,23 @@ class Resource:
 
 
 class Resources:
-    """Every resource this server serves, by group, version and plural."""
+    """Every resource this server serves, by group, version and plural; by kind also those that it only reads for itself."""
 
     def __init__(
-        self, served: Iterable[Kind], collections: dict[str, Collection], addresses: Addresses
+        self,
+        served: Iterable[Kind],
+        collections: dict[str, Collection],
+        addresses: Addresses,
+        level: Level,
     ) -> None:
         self._rows: dict[tuple[str, str, str], Resource] = {}
         self._by_kind: dict[Kind, Resource] = {}
-        for kind in served:
-            made = Resource(kind, kinds.storage_kind(kind), collections.get(kind.prefix), addresses)
+        served = dict.fromkeys(served)
+        for kind in {**served, **dict.fromkeys(kind for kind in kinds.ALL if kind.served_by_default)}:
+            collection, subresources = collections.get(kind.prefix), level.subresources(kind)
+            made = Resource(kind, kinds.storage_kind(kind), collection, addresses, subresources)
             self._by_kind[kind] = made
-            if kind.verbs:
+            if kind.verbs and kind in served:
                 self._rows[kind.group, kind.version, kind.plural] = made
 
     def find(self, group: str, version: str, plural: str) -> Resource | None:

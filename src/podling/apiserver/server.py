@@ -96,7 +96,7 @@ class ApiServer(Service):
     def is_served(self, group: str, version: str, resource: str, subresource: str) -> bool:
         """For `metrics`: whether there is such a resource."""
         row = self._services.resources.find(group, version, resource)
-        return row is not None and (not subresource or subresource in row.kind.subresources)
+        return row is not None and (not subresource or subresource in row.subresources)
 
     def place(self, path: str) -> str:
         """For `metrics`: the endpoint that answers a path; "" if none does."""
@@ -139,7 +139,8 @@ class ApiServer(Service):
 
     def _assemble(self, clock: Clock, chance: random.Random, dial: NodeDialer) -> Services:
         config = self.config
-        self._served = serving.served(config.runtime_config)
+        level = Level(config.minor)
+        self._served = serving.served(config.runtime_config, level=level)
         configs = indexing.collection_configs(self._served)
         collections = {
             each.prefix.removeprefix("/registry/").rstrip("/"): self.cache.add(each) for each in configs
@@ -171,10 +172,10 @@ class ApiServer(Service):
             config=config,
             clock=clock,
             chance=chance,
-            level=Level(),
+            level=level,
             cache=self.cache,
             world=world,
-            resources=Resources(self._served, collections, addresses),
+            resources=Resources(self._served, collections, addresses, level),
             authenticator=Authenticator(
                 tokens=tokens if config.service_account_key else None,
                 static_tokens=config.static_tokens,
@@ -218,7 +219,11 @@ class ApiServer(Service):
         return endpoints.made(
             config=config,
             level=services.level,
-            discovery=Discovery(self._served, address=f"{config.advertise_address}:{config.advertise_port}"),
+            discovery=Discovery(
+                self._served,
+                address=f"{config.advertise_address}:{config.advertise_port}",
+                level=services.level,
+            ),
             openapi=OpenApi(self._served, level=services.level, version=config.version),
             health=self._health(),
             metrics=self.metrics,

@@ -39,6 +39,10 @@ Endpoint = Annotated[
     str | None,
     typer.Option(help="Socket of the runtime that cri uses: unix:///run/containerd/containerd.sock [none]."),
 ]
+Release = Annotated[
+    str | None,
+    typer.Option("--kubernetes-version", help="Release whose API is served: 1.25 to 1.37 [1.37]."),
+]
 RuntimeConfig = Annotated[
     str | None,
     typer.Option(help="Alpha and beta versions to serve, as upstream's flag: 'api/beta=true' [none]."),
@@ -134,6 +138,7 @@ def command(
     service_cidr: ServiceCidr = None,
     runtime: RuntimeName = None,
     runtime_endpoint: Endpoint = None,
+    kubernetes_version: Release = None,
     runtime_config: RuntimeConfig = None,
     event_ttl: EventTtl = None,
     access_log: AccessLog = None,

@@ -23,6 +23,8 @@ from .layout import Layout
 
 DEFAULT_NAME = "podling"
 DEFAULT_PORT = 6443
+RELEASE = "1.37"
+VERSION_PATTERN = re.compile(r"v?1\.(\d{2})(?:\.\d+)?")
 NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
 # What `--runtime` may name.  `auto` takes the first that this machine allows, in this order.
@@ -63,6 +65,7 @@ class ClusterConfig:
     image_gc_high_threshold   percent of the disk from which on images that no Pod needs are removed, 100 = never,
     image_gc_low_threshold    and down to which, as the kubelet's flags.
     max_parallel_image_pulls  images that each node pulls at once, as the kubelet's setting.
+    kubernetes_version  release whose groups, versions, fields and features are served, like `1.33`.
     runtime_config which alpha and beta versions are served too, as `kube-apiserver --runtime-config` takes it.
     event_ttl      how long Events are kept after their last write, as Go writes durations; upstream's default.
 
@@ -116,6 +119,7 @@ class ClusterConfig:
     image_gc_low_threshold: int = 80
     max_parallel_image_pulls: int = 3
     controllers: str = "*"
+    kubernetes_version: str = RELEASE
     runtime_config: str = ""
     event_ttl: str = "1h"
     access_log: bool = False
@@ -134,6 +138,17 @@ class ClusterConfig:
     @property
     def node(self) -> str:
         return self.node_name or self.name
+
+    @property
+    def minor(self) -> int:
+        """Of ``kubernetes_version``; raises ``BadConfig``."""
+        from podling.api.levels import NEWEST, OLDEST
+
+        match = VERSION_PATTERN.fullmatch(self.kubernetes_version)
+        if match is None or not OLDEST <= int(match[1]) <= NEWEST:
+            known = f"known are 1.{OLDEST} to 1.{NEWEST}"
+            raise BadConfig(f"cannot use --kubernetes-version {self.kubernetes_version!r}: {known}")
+        return int(match[1])
 
     @property
     def event_ttl_seconds(self) -> float:
@@ -189,6 +204,8 @@ class ClusterConfig:
                 "cannot use --runtime cri: name its socket with --runtime-endpoint, like "
                 "unix:///run/containerd/containerd.sock"
             )
+        if self.kubernetes_version != RELEASE:
+            _ = self.minor
         _check_duration("--event-ttl", self.event_ttl, least=1)
         _check_duration("--node-monitor-grace-period", self.node_monitor_grace_period, least=2)
         _check_duration("--request-timeout", self.request_timeout, least=1)

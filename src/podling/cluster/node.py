@@ -41,6 +41,7 @@ class Node:
         self._agent = Agent(
             AgentConfig(
                 node_name=plan.name,
+                kubelet_version=f"v1.{config.minor}.0",
                 address=parts.address,
                 cluster_domain=config.cluster_domain,
                 pod_cidrs=(parts.pod_cidr,),

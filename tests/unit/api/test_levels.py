@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
+from podling.api import features, kinds, schema
 from podling.api.levels import NEWEST, OLDEST, Level
 from podling.api.types import core_v1, resource_v1
 
@@ -42,8 +45,37 @@ def test_what_the_level_does_not_know_is_dropped_wherever_it_is() -> None:
     assert newest.spec.scheduling_gates
     assert Level(25).drop_unknown(oldest)
     assert oldest.spec == core_v1.PodSpec()
-    assert not Level(28).drop_unknown(middle)
-    assert middle == pod()
+    assert Level(28).drop_unknown(middle)
+    assert middle.spec == core_v1.PodSpec(scheduling_gates=[core_v1.PodSchedulingGate(name="c")])
+
+
+def test_what_the_level_has_not_switched_on_is_dropped_as_well() -> None:
+    """`schedulingGates` came behind a gate with 1.26, which was on from 1.27."""
+    assert Level(26).knows("core_v1.PodSpec", "schedulingGates")
+    assert not Level(26).honours("core_v1.PodSpec", "schedulingGates")
+    assert Level(27).honours("core_v1.PodSpec", "schedulingGates")
+    assert "resize" not in Level(32).subresources(kinds.POD)
+    assert "resize" in Level(33).subresources(kinds.POD)
+
+
+def test_every_item_of_a_list_is_looked_at() -> None:
+    conditions = [core_v1.PodCondition(type=kind, status="True", observed_generation=1) for kind in "ab"]
+    found = core_v1.Pod(status=core_v1.PodStatus(conditions=conditions))
+    assert Level(25).drop_unknown(found)
+    assert found.status
+    assert [one.observed_generation for one in found.status.conditions or ()] == [None, None]
+
+
+def test_features_name_fields_that_there_are() -> None:
+    """A field that is spelt wrongly would be honoured by every level."""
+    for record, fields in features.HONOURED.items():
+        module, name = record.split(".")
+        struct = getattr(importlib.import_module(f"podling.api.types.{module}"), name)
+        known = schema.of(struct).fields
+        for each, minor in fields.items():
+            assert each in known, f"{record}.{each}"
+            assert Level(NEWEST).knows(record, each)
+            assert OLDEST < minor <= NEWEST
 
 
 def test_maps_of_records_are_searched_too() -> None:

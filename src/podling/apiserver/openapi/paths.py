@@ -104,7 +104,7 @@ class _Writer:
                 self._change(path, row, verb, one)
         if "delete" in verbs:
             self._add(path, "delete", row, "delete", self._status(), body=self._delete_options(row))
-        for name in row.subresources:
+        for name in self._components.level.subresources(row):
             self._subresource(row, name)
 
     def _types(self, row: Kind) -> tuple[Json, Json]:

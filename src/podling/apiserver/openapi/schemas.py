@@ -61,7 +61,7 @@ class Components:
     ) -> None:
         """`prefix` is where references point; `shared` how types are written otherwise that stand for several JSON types."""
         self.definitions: dict[str, Json] = {}
-        self._level = level
+        self.level = level
         self._descriptions = descriptions
         self._prefix = prefix
         self._shared = {**_SHARED, **(shared or {})}
@@ -103,7 +103,7 @@ class Components:
         return {"$ref": self._prefix + name}
 
     def _definition(self, name: str, record: Record) -> Json:
-        fields = [field for field in record.fields.values() if self._level.knows(record.name, field.name)]
+        fields = [field for field in record.fields.values() if self.level.knows(record.name, field.name)]
         found: Json = {"type": "object"}
         description = self._descriptions.of(name)
         if description:
