@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import shutil
 
 from podling.agent.volumes import loop
 from podling.network.errors import NotPermitted
-from podling.runtime import linux
+from podling.runtime import linux, removal
 from podling.runtime.interface import Unavailable
 from podling.runtime.oci.mountspace import mounted_below
 
@@ -37,7 +36,7 @@ def run(layout: Layout) -> None:
             while linux.unmount(mount_point):
                 continue  # several may lie on each other
         loop.detach(layout.cluster)
-        shutil.rmtree(layout.cluster)
+        removal.remove(layout.cluster)
 
 
 def _settings(layout: Layout) -> settings.ClusterConfig:

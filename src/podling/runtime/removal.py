@@ -27,6 +27,7 @@ def remove(folder: Path) -> None:
         return
     for point in linux.mounts_below(str(folder)):
         linux.unmount(point)
+    _unlock(str(folder))
     top = os.open(folder, _FOLDER)
     try:
         _empty(top)
@@ -67,7 +68,7 @@ def _entries(folder: int) -> list[tuple[str, bool]]:
         return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
 
 
-def _unlock(name: str, parent: int) -> None:
+def _unlock(name: str, parent: int | None = None) -> None:
     """Whoever is not root may have locked himself out of his own folders."""
     if os.geteuid() != 0:
         with contextlib.suppress(PermissionError):

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from podling.runtime import removal
 from podling.runtime.events import EventHub
 from podling.runtime.images import ImageStore, Rootfs
 from podling.runtime.interface import (
@@ -36,7 +37,7 @@ from .flatten import flatten
 from .isolation import Isolation, Mode
 from .launch import Plan, Surroundings
 from .link import Link, Message, Refused
-from .podroot import PodRoot, remove_tree
+from .podroot import PodRoot
 from .records import ContainerRecord, Exit, SandboxRecord
 from .supervisor import kin
 
@@ -77,7 +78,7 @@ class Containers:
         for folder in sorted(self._folder.iterdir()):
             record = records.load(folder / "container.json", ContainerRecord)
             if record is None:
-                remove_tree(folder)
+                removal.remove(folder)
                 continue
             cell = Cell(record, folder)
             cell.load()
@@ -267,7 +268,7 @@ class Containers:
 
     def _discard(self, record: ContainerRecord) -> None:
         """Blocking.  The root folder stays with its Pod: the next attempt takes it over."""
-        remove_tree(self._folder / record.id)
+        removal.remove(self._folder / record.id)
         self._images.content.release(record.image_id, record.id)
 
     def _note_start(self, cell: Cell) -> None:
@@ -318,7 +319,7 @@ def _fill(root: Path, image: Rootfs, isolation: Isolation) -> None:
     if isolation.overlay:
         for part in ("upper", "work"):
             place = root.with_name(f"{root.name}~{part}")
-            remove_tree(place)
+            removal.remove(place)
             place.mkdir()
             place.chmod(0o755)
     else:

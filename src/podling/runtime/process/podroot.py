@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from podling.runtime import removal
 from podling.runtime.interface import CreateFault, Mount
 
 from .isolation import Mode
@@ -58,13 +58,13 @@ class PodRoot:
         """The empty root folder for a container of that name; what an earlier attempt left there is removed."""
         path = self.path_of(container)
         if self._mode is not Mode.CHROOT:
-            remove_tree(path)
+            removal.remove(path)
             path.mkdir(parents=True)
             return path
         self._volumes.mkdir(parents=True, exist_ok=True)
         for entry in path.iterdir():
             if entry.name != INNER:
-                remove_tree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+                removal.remove(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         return path
 
     def path_of(self, container: str) -> Path:
@@ -111,7 +111,7 @@ class PodRoot:
                 _exchange(moved, origin)
                 moved.unlink()
             else:
-                remove_tree(moved)  # its owner has removed the name: nobody knows the folder any more
+                removal.remove(moved)  # its owner has removed the name: nobody knows the folder any more
             note.unlink()
 
     @property
@@ -157,25 +157,10 @@ class PodRoot:
     def _replace(self, path: Path, destination: str) -> None:
         """A link in the place of whatever the image has there; within a volume only an empty folder gives way."""
         if path.is_dir() and not path.is_symlink():
-            path.rmdir() if path.is_relative_to(self._volumes) else remove_tree(path)
+            path.rmdir() if path.is_relative_to(self._volumes) else removal.remove(path)
         elif os.path.lexists(path):
             path.unlink()
         path.symlink_to(destination)
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder with all it holds, also what its owner, who is us, locked itself out of."""
-    try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
-        return
-    except PermissionError:
-        for folder, names, _ in os.walk(path):
-            for name in names:
-                inner = Path(folder, name)
-                if not inner.is_symlink():
-                    inner.chmod(0o700)
-        shutil.rmtree(path)
 
 
 def _exchange(one: Path, other: Path) -> None:

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from podling import __version__
+from podling.runtime import removal
 from podling.runtime.events import EventHub
 from podling.runtime.images import ImageStore
 from podling.runtime.interface import (
@@ -46,7 +47,7 @@ from . import records, refusals, sessions
 from .containers import Containers
 from .isolation import Isolation, Mode
 from .link import Link
-from .podroot import PodRoot, remove_tree
+from .podroot import PodRoot
 from .records import SandboxRecord
 from .sessions import Command
 
@@ -142,7 +143,7 @@ class ProcessRuntime:
             records.save(folder / "sandbox.json", record)
         except BaseException as error:
             await self._network.detach(record.id)
-            await asyncio.to_thread(remove_tree, folder)
+            await asyncio.to_thread(removal.remove, folder)
             if isinstance(error, OSError):
                 raise RuntimeFault(
                     f"cannot run sandbox of {config.namespace}/{config.name}: {error}"
@@ -169,7 +170,7 @@ class ProcessRuntime:
         await self.stop_sandbox(sandbox_id)
         for cell in self._containers.of(sandbox_id):
             await self._containers.remove(cell)
-        await asyncio.to_thread(remove_tree, self._folder(sandbox_id))
+        await asyncio.to_thread(removal.remove, self._folder(sandbox_id))
         self._sandboxes.pop(sandbox_id, None)
 
     async def sandbox(self, sandbox_id: str) -> Sandbox:
@@ -266,7 +267,7 @@ class ProcessRuntime:
         for folder in sandboxes.iterdir():
             record = records.load(folder / "sandbox.json", SandboxRecord)
             if record is None:
-                remove_tree(folder)
+                removal.remove(folder)
                 continue
             self._sandboxes[record.id] = replace(
                 record, ready=record.ready and record.boot == records.boot_id()
