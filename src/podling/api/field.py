@@ -14,6 +14,8 @@ from typing import Any
 
 from .gotext import json_text, number, quote
 
+_new = object.__new__
+
 
 class Path:
     """Where in an object. Immutable; made by `/` and `key`."""
@@ -22,31 +24,33 @@ class Path:
 
     def __init__(self, name: str, *more: str) -> None:
         self._parent: Path | None = None
-        self._part = ".".join((name, *more))
+        self._part: str | int | tuple[str] = ".".join((name, *more))
 
     def __truediv__(self, part: str | int) -> Path:
         """A named field, or with an int an element of a list."""
-        if isinstance(part, int):
-            return self._child(f"[{part}]")
-        return self._child(f".{part}")
-
-    def key(self, key: str) -> Path:
-        """An entry of a map."""
-        return self._child(f"[{key}]")
-
-    def _child(self, part: str) -> Path:
-        child = Path.__new__(Path)
+        child = _new(Path)
         child._parent = self
         child._part = part
         return child
 
+    def key(self, key: str) -> Path:
+        """An entry of a map."""
+        child = _new(Path)
+        child._parent = self
+        child._part = (key,)
+        return child
+
     def __str__(self) -> str:
-        parts = []
-        node: Path | None = self
-        while node is not None:
-            parts.append(node._part)
+        """Put together only here: validation makes many paths, and nearly all are of fields without fault."""
+        parts: list[str] = []
+        node = self
+        while node._parent is not None:
+            part = node._part
+            parts.append(
+                f".{part}" if isinstance(part, str) else f"[{part if isinstance(part, int) else part[0]}]"
+            )
             node = node._parent
-        return "".join(reversed(parts))
+        return "".join((str(node._part), *reversed(parts)))
 
     def __repr__(self) -> str:
         return f"<Path {self}>"

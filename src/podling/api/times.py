@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from calendar import timegm
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
@@ -22,7 +23,13 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, 
 
 def rfc3339(epoch: float) -> str:
     """`2024-05-01T12:00:00Z`; fractions of a second are cut off."""
-    at = _EPOCH + timedelta(seconds=int(epoch // 1))
+    return _second(int(epoch // 1))
+
+
+@lru_cache(maxsize=64)
+def _second(epoch: int) -> str:
+    """Many things happen in one second."""
+    at = _EPOCH + timedelta(seconds=epoch)
     return f"{at.year:04d}-{at.month:02d}-{at.day:02d}T{at.hour:02d}:{at.minute:02d}:{at.second:02d}Z"
 
 
