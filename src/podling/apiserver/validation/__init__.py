@@ -34,6 +34,8 @@ _MODULES = {
     "batch_v1:CronJob": "cron_job",
     "batch_v1:Job": "job",
     "certificates_v1:CertificateSigningRequest": "certificate_signing_request",
+    "coordination_v1:Lease": "lease",
+    "coordination_v1beta1:LeaseCandidate": "lease_candidate",
     "core_v1:ConfigMap": "config_map",
     "core_v1:Endpoints": "endpoints",
     "core_v1:LimitRange": "limit_range",
@@ -60,7 +62,12 @@ _MODULES = {
     "rbac_v1:Role": "role",
     "rbac_v1:RoleBinding": "role_binding",
     "scheduling_v1:PriorityClass": "priority_class",
+    "storage_v1:CSIDriver": "csi_driver",
+    "storage_v1:CSINode": "csi_node",
+    "storage_v1:CSIStorageCapacity": "csi_storage_capacity",
     "storage_v1:StorageClass": "storage_class",
+    "storage_v1:VolumeAttachment": "volume_attachment",
+    "storage_v1:VolumeAttributesClass": "volume_attributes_class",
 }
 
 

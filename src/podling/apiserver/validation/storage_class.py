@@ -18,12 +18,8 @@ _BINDING = ("Immediate", "WaitForFirstConsumer")
 
 
 def create(given: storage_v1.StorageClass) -> Iterator[FieldError]:
-    if not given.provisioner:
-        yield field.required(PROVISIONER)
-    else:
-        for why in names.label_key(given.provisioner.lower()):
-            yield field.invalid(PROVISIONER, given.provisioner, why)
-    yield from _parameters(given.parameters or {})
+    yield from driver(given.provisioner, PROVISIONER)
+    yield from parameters(given.parameters or {})
     if given.reclaim_policy and given.reclaim_policy not in _POLICIES:
         yield field.not_supported(Path("reclaimPolicy"), given.reclaim_policy, _POLICIES)
     if given.volume_binding_mode is None:
@@ -44,7 +40,17 @@ def update(given: storage_v1.StorageClass, old: storage_v1.StorageClass) -> Iter
     yield from immutable(given.volume_binding_mode, old.volume_binding_mode, Path("volumeBindingMode"))
 
 
-def _parameters(given: Mapping[str, str]) -> Iterator[FieldError]:
+def driver(name: str, path: Path) -> Iterator[FieldError]:
+    """Who makes volumes of a class, or changes them."""
+    if not name:
+        yield field.required(path)
+    else:
+        for why in names.label_key(name.lower()):
+            yield field.invalid(path, name, why)
+
+
+def parameters(given: Mapping[str, str]) -> Iterator[FieldError]:
+    """What a class tells its driver."""
     if len(given) > MAX_PARAMETERS:
         yield field.too_long(PARAMETERS, MAX_PARAMETERS)
         return
