@@ -286,15 +286,6 @@ async def test_a_user_who_cannot_reach_its_image_is_refused_by_name(here: World)
     assert await here.runtime.list_containers() == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: other users")
-async def test_devices_of_the_machine_keep_their_owner(here: World) -> None:
-    container_id = await here.run(
-        await here.sandbox(), "true", security=SecurityContext(run_as_user=1234, run_as_group=1234)
-    )
-    await here.ended(container_id)
-    assert Path("/dev/null").stat().st_uid == 0
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: capabilities to drop")
 async def test_dropped_capabilities_are_gone(here: World) -> None:
     volume = here.volume("pod", "v")

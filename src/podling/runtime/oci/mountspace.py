@@ -1,12 +1,14 @@
 """The mount namespace in which the OCI runtime is called, and the threads that live in it.
 
-Why it exists: crun refuses hybrid control groups; it works where the ``unified`` hierarchy is not mounted.  So on a
-hybrid machine a private copy of the mount namespace with nothing behind ``unified`` is made once, worker threads enter
-it, and whatever they start is born inside: no wrapper program, no cost per call.  The machine's own mounts stay.
-The state folder is made a shared mount of itself, so that what is mounted below it shows on both sides.
+Why it exists: crun gives a container's standard streams to the container's user, and where the container has no stdin
+that is the machine's /dev/null; and crun refuses hybrid control groups, but works where the ``unified`` hierarchy is
+not mounted.  So a private copy of the mount namespace with a /dev/null of its own, and nothing behind ``unified``, is
+made once, worker threads enter it, and whatever they start is born inside: no wrapper program, no cost per call.  The
+machine's own mounts stay.  The state folder is made a shared mount of itself, so that what is mounted below it shows on
+both sides.
 
 On v1 the same threads also sit in conmon's control group, so that supervisors are born outside our own group and
-outlive it.  On pure v1 and v2 machines no namespace is made; the threads differ only in their own working folder.
+outlive it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +30,7 @@ from podling.runtime.cgroups import CgroupTree, Mode
 T = TypeVar("T")
 P = ParamSpec("P")
 CONMON_GROUP = "conmon"
+NULL = "/dev/null"
 _LIVE_OPTIONS = "mode=711,size=512m"  # a ceiling: a container takes some 60 kB
 
 
@@ -36,40 +40,33 @@ class MountSpace:
     def __init__(self, fd: int, unified: str = "") -> None:
         self._fd = fd
         self._unified = unified
-        self._outside = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC) if fd >= 0 else -1
+        self._outside = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
     @classmethod
     def make(cls, state_dir: Path, tree: CgroupTree) -> MountSpace:
         """Blocking.  Raises OSError where mounting is not permitted."""
-        unified = tree.layout.unified
-        if tree.layout.mode is not Mode.HYBRID or unified is None:
-            return cls(-1)
+        layout = tree.layout
+        hidden = layout.unified.mountpoint if layout.mode is Mode.HYBRID and layout.unified else ""
         share(state_dir)
         made: Future[int] = Future()
-        thread = threading.Thread(
-            target=_make_private, args=(made, unified.mountpoint), name="podling mounts"
-        )
+        thread = threading.Thread(target=_make_private, args=(made, hidden), name="podling mounts")
         thread.start()
         thread.join()
-        return cls(made.result(), unified.mountpoint)
+        return cls(made.result(), hidden)
 
     def enter(self) -> None:
         """The calling thread must be one of its own: its root, working folder and mounts change for good."""
         linux.unshare(linux.CLONE_FS)
-        if self._fd >= 0:
-            linux.setns(self._fd, linux.CLONE_NEWNS)
+        linux.setns(self._fd, linux.CLONE_NEWNS)
 
     def forget_group(self, path: str) -> None:
         """crun leaves plain files where ``unified`` would be; a worker thread takes a container's away."""
-        if self._fd >= 0:
+        if self._unified:
             shutil.rmtree(self._unified + path, ignore_errors=True)
 
     @contextmanager
     def outside(self) -> Iterator[None]:
         """A worker thread sees the node's own mounts for a moment."""
-        if self._fd < 0:
-            yield
-            return
         linux.setns(self._outside, linux.CLONE_NEWNS)
         try:
             yield
@@ -143,19 +140,44 @@ def mounted_below(folder: Path) -> list[str]:
     return sorted((m for m in _mounts() if m == prefix or m.startswith(prefix + "/")), reverse=True)
 
 
-def _make_private(made: Future[int], unified: str) -> None:
+def _make_private(made: Future[int], hidden: str) -> None:
+    """Make the namespace in a thread of its own; ``hidden`` is where the unified hierarchy is, if it must go."""
     try:
         linux.unshare(linux.CLONE_NEWNS)
-        parent = os.path.dirname(unified)
-        if parent in _mounts():
-            linux.mount("", parent, flags=linux.MS_REC | linux.MS_PRIVATE)
-        else:
-            linux.mount("", unified, flags=linux.MS_PRIVATE)
-        linux.unmount(unified)
-        linux.mount("podling", unified, "tmpfs", 0, "mode=700,size=64m")
+        if hidden:
+            _hide(hidden)
+        _own_null()
         made.set_result(os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
         made.set_exception(error)
+
+
+def _hide(unified: str) -> None:
+    parent = os.path.dirname(unified)
+    if parent in _mounts():
+        linux.mount("", parent, flags=linux.MS_REC | linux.MS_PRIVATE)
+    else:
+        linux.mount("", unified, flags=linux.MS_PRIVATE)
+    linux.unmount(unified)
+    linux.mount("podling", unified, "tmpfs", 0, "mode=700,size=64m")
+
+
+def _own_null() -> None:
+    """Put a device of our own in the place of /dev/null, in this namespace alone; leave it where /dev is no mount."""
+    if "/dev" not in _mounts():
+        return
+    linux.mount("", "/dev", flags=linux.MS_REC | linux.MS_SLAVE)
+    workshop = next((path for path in ("/dev/shm", "/dev/mqueue", "/dev/pts") if os.path.isdir(path)), "")
+    if not workshop:
+        return
+    linux.mount("podling", workshop, "tmpfs", linux.MS_NOSUID, "mode=755,size=64k")
+    try:
+        device = f"{workshop}/null"
+        os.mknod(device, stat.S_IFCHR | 0o666, os.stat(NULL).st_rdev)
+        os.chmod(device, 0o666)
+        linux.mount(device, NULL, flags=linux.MS_BIND)
+    finally:
+        linux.unmount(workshop)
 
 
 def _mounts() -> dict[str, str]:

@@ -176,6 +176,13 @@ class ShellSuite(LifecycleSuite):
         container = await self.running(world, security=security)
         assert await self.shell(world, container, "id -u; id -g; id -G") == "1234\n2345\n2345 3456"
 
+    async def test_devices_of_the_machine_keep_their_owner(self, world: World) -> None:
+        """Some runtimes give a container's streams to its user, and where it has no stdin that is /dev/null."""
+        self.needs("users")
+        container = await self.running(world, security=SecurityContext(run_as_user=61234, run_as_group=61235))
+        assert await self.shell(world, container, "id -u; test -c /dev/null; cat </dev/null") == "61234"
+        assert Path("/dev/null").stat().st_uid != 61234
+
     async def test_a_named_user_comes_from_the_image(self, world: World) -> None:
         self.needs("users")
         container = await self.running(world, security=SecurityContext(run_as_username="www-data"))
