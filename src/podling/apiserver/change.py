@@ -25,6 +25,8 @@ from .call import Call
 from .options import WriteOptions
 from .validation import metadata
 
+NO_REVISION = (None, "", "0")
+"""A resourceVersion that is none."""
 Make = Callable[[Object, bytes], Object]
 """The new object from the old one, which it must not change, and the old one's stored bytes."""
 
@@ -80,7 +82,7 @@ async def _attempt(call: Call, make: Make, name: str, *, options: WriteOptions, 
     entry = call.stored(name)
     old = codec.decode(call.resource.storage, entry.value)
     new = make(old, entry.value)
-    insists = new.metadata.resource_version not in (None, "", "0")
+    insists = new.metadata.resource_version not in NO_REVISION
     _check_revision(call, new.metadata, entry.revision, is_patch=scope.is_patch)
     _check_identity(call, new.metadata, old.metadata)
     try:
@@ -139,17 +141,23 @@ async def _complete(call: Call, old: Object, new: Object, *, options: WriteOptio
 def _check_revision(call: Call, new: meta_v1.ObjectMeta, revision: int, *, is_patch: bool) -> None:
     """Refuse a change based on another revision than the stored one; none at all is the last word where allowed."""
     given = new.resource_version
-    if given in (None, "", "0"):
-        if not is_patch and not call.resource.storage.unconditional_update:
-            path = metadata.METADATA / "resourceVersion"
-            fault = field.invalid(path, 0, "must be specified for an update")
-            raise errors.Invalid(call.resource.storage, new.name or "", [fault])
+    if given in NO_REVISION:
+        if not is_patch:
+            refuse_last_word(call, new)
     elif given != str(revision):
         if not given.isascii() or not given.isdigit():
             path = metadata.METADATA / "resourceVersion"
             fault = field.invalid(path, given, f'strconv.ParseUint: parsing "{given}": invalid syntax')
             raise errors.Invalid(call.resource.storage, new.name or "", [fault])
         raise errors.Conflict(call.resource.kind, call.info.name)
+
+
+def refuse_last_word(call: Call, new: meta_v1.ObjectMeta) -> None:
+    """Refuse a change based on no revision at all for kinds that do not allow it."""
+    if not call.resource.storage.unconditional_update:
+        path = metadata.METADATA / "resourceVersion"
+        fault = field.invalid(path, 0, "must be specified for an update")
+        raise errors.Invalid(call.resource.storage, new.name or "", [fault])
 
 
 def check_name(given: str, name: str) -> None:

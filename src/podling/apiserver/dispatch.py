@@ -45,7 +45,9 @@ def _verb(row: Resource, info: RequestInfo, method: str) -> Serve:
     kind, verb = row.kind, info.verb
     named = bool(info.name) and verb not in _ANYWHERE
     _check_scope(row, info, named=named)
-    if method == "HEAD" or verb not in kind.verbs or (named and verb not in _NEEDS_NAME):
+    if method == "HEAD" or (verb == "watch" and method != "GET"):
+        raise WrongMethod
+    if verb not in kind.verbs or (named and verb not in _NEEDS_NAME):
         raise WrongMethod
     if not named and verb in _NEEDS_NAME:
         raise WrongMethod

@@ -77,9 +77,13 @@ def made(
         return _json(request, codec.struct_encode(version_info(config.version, level)))
 
     async def issuer(request: Request) -> Response:
+        if not tokens.can_sign:
+            raise errors.NoSuchResource
         return _json(request, _encode(tokens.configuration()))
 
     async def keys(request: Request) -> Response:
+        if not tokens.can_sign:
+            raise errors.NoSuchResource
         return Response(200, _encode(tokens.key_set()), "application/jwk-set+json")
 
     async def index(request: Request) -> Response:

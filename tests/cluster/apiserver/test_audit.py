@@ -125,6 +125,15 @@ async def test_patches_and_yaml_are_told_as_documents(world, tmp_path):
 
 
 @virtual
+async def test_a_body_nested_too_deeply_is_answered_and_told_without(world, tmp_path):
+    async with world(audit=audited(tmp_path)) as api:
+        answer = await api.post(CONFIGS, b'{"a":' * 3000)
+        (event,) = told(tmp_path, stage="ResponseComplete", verb="create")
+    assert (answer.status, event["responseStatus"]["code"]) == (400, 400)
+    assert "requestObject" not in event
+
+
+@virtual
 async def test_a_log_that_cannot_be_written_is_told_of_and_counted_and_harms_nobody(world, tmp_path, caplog):
     (tmp_path / "audit.log").mkdir()
     async with world(audit=audited(tmp_path)) as api:

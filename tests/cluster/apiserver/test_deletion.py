@@ -126,6 +126,14 @@ async def test_a_collection_is_deleted_as_far_as_its_selectors_match(api):
     assert [item["metadata"]["name"] for item in left] == ["c"]
 
 
+async def test_a_collection_with_objects_that_may_not_go_says_why_for_the_first(api):
+    for name in ("a", "b"):
+        await api.make(CONFIGS, {"metadata": {"name": name}})
+    answer = await api.delete(CONFIGS, {"preconditions": {"uid": "other"}})
+    assert (answer.status, answer.json["details"]["name"]) == (409, "a")
+    assert len((await api.get(CONFIGS)).json["items"]) == 2
+
+
 async def test_a_namespace_goes_when_its_own_finalizers_are_gone(api):
     await api.make("/api/v1/namespaces", {"metadata": {"name": "x"}})
     going = (await api.delete("/api/v1/namespaces/x")).json

@@ -63,3 +63,10 @@ async def test_the_keys_of_tokens_are_published(secured, client_of):
     keys = (await api.get("/openid/v1/jwks")).json["keys"]
     assert issuer["jwks_uri"].endswith("/openid/v1/jwks")
     assert keys[0]["kid"]
+
+
+async def test_without_a_key_nothing_of_tokens_is_served(api):
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    assert (await api.get("/.well-known/openid-configuration")).status == 404
+    assert (await api.get("/openid/v1/jwks")).status == 404
+    assert (await api.post(f"{accounts}/default/token", {"spec": {"audiences": []}})).status == 404

@@ -101,3 +101,6 @@ async def test_kinds_that_insist_on_a_revision_can_be_patched_without(api):
     assert (await api.patch(f"{leases}/a", late)).status == 409
     answer = await api.put(f"{leases}/a", {"metadata": {"name": "a"}})
     assert "must be specified for an update" in answer.message
+    answer = await api.patch(f"{leases}/a", {"metadata": {"resourceVersion": None}})
+    assert answer.status == 422
+    assert "must be specified for an update" in answer.message

@@ -28,6 +28,7 @@ WRONG_METHOD = "the server does not allow this method on the requested resource"
         ("PUT", CONFIGS, 405, WRONG_METHOD),
         ("DELETE", "/api/v1/namespaces", 405, WRONG_METHOD),
         ("OPTIONS", CONFIGS, 405, WRONG_METHOD),
+        ("PUT", "/api/v1/watch/namespaces/default/configmaps", 405, WRONG_METHOD),
         ("POST", "/version", 405, WRONG_METHOD),
         ("GET", "/apis/authorization.k8s.io/v1/subjectaccessreviews", 405, WRONG_METHOD),
         ("DELETE", "/api/v1/namespaces/default/pods/web/log", 405, WRONG_METHOD),

@@ -63,6 +63,8 @@ def test_operations(document: dict[str, Any], operations: list[Any], result: dic
     [
         (op("test", "/foo", value="baz"), 'testing value "/foo" failed: test failed'),
         (op("test", "/n", value=1.0), 'testing value "/n" failed: test failed'),
+        (op("test", "/list/5", value=None), 'testing value "/list/5" failed: test failed'),
+        (op("test", "/baz/bat", value=None), 'testing value "/baz/bat" failed: test failed'),
         (op("test", "/n", value=True), 'testing value "/n" failed: test failed'),
         (
             op("add", "/baz/bat", value="qux"),
@@ -100,6 +102,11 @@ def test_what_does_not_apply_is_unprocessable(operation: dict[str, Any], why: st
 def test_what_is_no_list_of_operations_is_a_bad_request(patch: Any) -> None:
     with pytest.raises(errors.BadRequest):
         jsonpatch.apply({}, patch)
+
+
+def test_nothing_can_be_added_to_a_document_that_became_null() -> None:
+    with pytest.raises(errors.UnprocessablePatch):
+        jsonpatch.apply({"a": 1}, [op("replace", "", value=None), op("add", "/b", value={"c": 1})])
 
 
 def test_all_or_nothing() -> None:

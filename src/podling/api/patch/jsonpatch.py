@@ -19,6 +19,7 @@ MAX_OPERATIONS = 10_000
 MAX_COPIED_BYTES = 3 * 1024 * 1024
 
 _MISSING: Any = object()
+_WHOLE: Any = object()
 
 
 class _Failure(Exception):
@@ -97,8 +98,9 @@ class _State:
     def test(self, operation: dict[str, Any]) -> None:
         path = _pointer(operation, "path")
         found = self._find(path)
-        wanted = operation.get("value")
-        if not _equal(None if found is _MISSING else found, wanted):
+        if found is _MISSING and isinstance(self._find(path[:-1]), dict):
+            found = None  # a member that is not there is null; nothing else is
+        if found is _MISSING or not _equal(found, operation.get("value")):
             raise _Failure(f"testing value {_text(path)} failed: test failed")
 
     def _put(self, name: str, path: list[str], value: Any) -> None:
@@ -168,12 +170,12 @@ def _child(node: Any, part: str) -> Any:
 
 
 Change = Callable[[Any, str], Any]
-"""Makes the changed copy of the container that the last part of a pointer lies in; of None the document itself."""
+"""Makes the changed copy of the container that the last part of a pointer lies in; of `_WHOLE` the document itself."""
 
 
 def _rebuild(node: Any, path: list[str], name: str, change: Change) -> Any:
     if not path:
-        return change(None, "")
+        return change(_WHOLE, "")
     if len(path) == 1:
         return change(node, path[0])
     part, rest = path[0], path[1:]
@@ -185,7 +187,7 @@ def _rebuild(node: Any, path: list[str], name: str, change: Change) -> Any:
 
 def _set(parent: Any, key: str, value: Any) -> Any:
     """The container with another value in a place that is there already."""
-    if parent is None:
+    if parent is _WHOLE:
         return value
     if isinstance(parent, dict):
         return {**parent, key: value}
@@ -194,7 +196,7 @@ def _set(parent: Any, key: str, value: Any) -> Any:
 
 
 def _insert(parent: Any, key: str, value: Any) -> Any:
-    if parent is None:
+    if parent is _WHOLE:
         return value
     if isinstance(parent, dict):
         return {**parent, key: value}

@@ -70,7 +70,7 @@ def object_of(data: bytes, *, without_managed_fields: bool) -> Any | None:
     """A JSON body as a document; None for what is none."""
     try:
         document = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if without_managed_fields and isinstance(document, dict):
         for each in (document, *_items(document)):

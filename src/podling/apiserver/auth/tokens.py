@@ -98,6 +98,11 @@ class ServiceAccountTokens:
         self._keys: dict[str, PublicKeyTypes] = {}
         self._verified: dict[tuple[str, tuple[str, ...]], Claims] = {}
 
+    @property
+    def can_sign(self) -> bool:
+        """Whether there is a key; without one nothing of tokens is served."""
+        return bool(self._signing_key)
+
     def issue(self, claims: Claims, *, now: float) -> str:
         """A signed token that says ``claims``."""
         import jwt

@@ -30,6 +30,8 @@ _BINDABLE: dict[tuple[str, str], Kind] = {
 
 
 async def create(call: Call) -> Response:
+    if not call.services.tokens.can_sign:
+        raise errors.NoSuchResource
     options = write_options(call.request.query, "CreateOptions")
     given = body.read_object(call, options, kind=kinds.TOKEN_REQUEST)
     request: authentication_v1.TokenRequest = given.body

@@ -24,14 +24,23 @@ async def serve(call: Call) -> Response:
     names = [entry.key.rpartition("/")[2] for entry in listing.entries]
     for at in range(0, len(names), AT_ONCE):
         async with asyncio.TaskGroup() as group:
-            for name in names[at : at + AT_ONCE]:
+            deletions = [
                 group.create_task(_delete(call, name, options), name=f"delete {name}")
+                for name in names[at : at + AT_ONCE]
+            ]
+        for deletion in deletions:
+            if (refusal := deletion.result()) is not None:
+                raise refusal
     meta = meta_v1.ListMeta(resource_version=str(listing.revision))
     return await render.many(call, [entry.value for entry in listing.entries], meta)
 
 
-async def _delete(call: Call, name: str, options: meta_v1.DeleteOptions) -> None:
+async def _delete(call: Call, name: str, options: meta_v1.DeleteOptions) -> errors.ApiError | None:
+    """Why it may not be deleted; None when it is gone."""
     try:
         await removal.delete(call, name, codec.struct_clone(options))
     except errors.NotFound:
-        return
+        return None
+    except errors.ApiError as refusal:
+        return refusal
+    return None

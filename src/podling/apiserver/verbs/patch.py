@@ -14,7 +14,7 @@ from podling.api import errors
 from podling.api.object import Object
 from podling.apiserver import applying, body, patching, render, versions
 from podling.apiserver.call import Call
-from podling.apiserver.change import MAIN, Make, Scope, change
+from podling.apiserver.change import MAIN, NO_REVISION, Make, Scope, change, refuse_last_word
 from podling.apiserver.options import WriteOptions, write_options
 from podling.apiserver.request import Response
 
@@ -54,6 +54,8 @@ def maker(call: Call, options: WriteOptions, scope: Scope) -> tuple[Make, Scope]
         new = body.complete(call, options, data)
         if new.metadata.resource_version == old.metadata.resource_version:
             new.metadata.resource_version = None
+        elif new.metadata.resource_version in NO_REVISION:
+            refuse_last_word(call, new.metadata)
         return new
 
     return patched, dataclasses.replace(scope, is_patch=True)
