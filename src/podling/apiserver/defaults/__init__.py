@@ -12,6 +12,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from podling.api import kinds
 from podling.api.kinds import Kind
 
 Default = Callable[[Any], None]
@@ -39,8 +40,9 @@ def _nothing(_: Any) -> None:
 
 
 def of(kind: Kind) -> Default:
-    """The function that completes a body of this kind in place."""
-    module, _, name = kind.type.partition(":")
+    """The function that completes a body of this kind in place; versions that differ in name only share it."""
+    named = kinds.storage_kind(kind) if kind.convert == "same" else kind
+    module, _, name = named.type.partition(":")
     if module not in _MODULES:
         return _nothing
     table: dict[str, Default] = importlib.import_module(f"{__name__}.{module}").DEFAULTS

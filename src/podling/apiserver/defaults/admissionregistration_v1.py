@@ -19,13 +19,19 @@ def validating(body: admissionregistration_v1.ValidatingWebhookConfiguration) ->
         _webhook(webhook)
 
 
-def policy(body: admissionregistration_v1.ValidatingAdmissionPolicy) -> None:
+def policy(
+    body: admissionregistration_v1.MutatingAdmissionPolicy
+    | admissionregistration_v1.ValidatingAdmissionPolicy,
+) -> None:
     if body.spec is not None:
         body.spec.failure_policy = body.spec.failure_policy or "Fail"
         _match(body.spec.match_constraints)
 
 
-def policy_binding(body: admissionregistration_v1.ValidatingAdmissionPolicyBinding) -> None:
+def policy_binding(
+    body: admissionregistration_v1.MutatingAdmissionPolicyBinding
+    | admissionregistration_v1.ValidatingAdmissionPolicyBinding,
+) -> None:
     if body.spec is not None:
         _match(body.spec.match_resources)
 
@@ -56,6 +62,8 @@ def _match(resources: admissionregistration_v1.MatchResources | None) -> None:
 
 
 DEFAULTS = {
+    "MutatingAdmissionPolicy": policy,
+    "MutatingAdmissionPolicyBinding": policy_binding,
     "MutatingWebhookConfiguration": mutating,
     "ValidatingAdmissionPolicy": policy,
     "ValidatingAdmissionPolicyBinding": policy_binding,

@@ -25,6 +25,12 @@ from podling.api.kinds import Kind
 Faults = Iterable[FieldError]
 
 _MODULES = {
+    "admissionregistration_v1:MutatingAdmissionPolicy": "mutating_admission_policy",
+    "admissionregistration_v1:MutatingAdmissionPolicyBinding": "mutating_policy_binding",
+    "admissionregistration_v1:MutatingWebhookConfiguration": "webhook_configuration",
+    "admissionregistration_v1:ValidatingAdmissionPolicy": "validating_admission_policy",
+    "admissionregistration_v1:ValidatingAdmissionPolicyBinding": "validating_policy_binding",
+    "admissionregistration_v1:ValidatingWebhookConfiguration": "webhook_configuration",
     "apps_v1:ControllerRevision": "controller_revision",
     "apps_v1:DaemonSet": "daemon_set",
     "apps_v1:Deployment": "deployment",
