@@ -6,7 +6,7 @@ BIN := .venv/bin
 # What needs no machine of its own runs in two processes, a file in one of them.
 BESIDE := -n 2 --dist loadfile
 
-.PHONY: help setup setup-dev demo test test-unit test-cluster test-linux test-long check format bench types clean
+.PHONY: help setup setup-dev demo test test-unit test-cluster test-linux test-long check format bench types api-support clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: setup-dev ## Measure, beside the figures to beat
 
 types: setup-dev ## Generate api/types from the official schemas again
 	@$(PY) tools/generate_types.py
+
+api-support: setup-dev ## Write docs/api-support.md again
+	@$(PY) tools/generate_api_support.py
 
 clean: ## Remove what builds and tests left in this checkout (clusters: `podling delete`)
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info bench-results

@@ -1,0 +1,663 @@
+"""How the fields of the API are honoured: THE table behind `docs/api-support.md`, written by hand from reading the sources.
+
+It knows nothing of the product's code. `HONOURED` says of a record (`module.Type` of `podling.api.types`) which parts act on which of
+its fields, by JSON name; "*" stands for all of them. What is named neither there nor in `REFUSED` counts as kept: stored, defaulted, validated
+and shown, with nobody who acts on it. `tests/unit/docs/test_api_support.py` holds every line against the sources.
+"""
+
+from __future__ import annotations
+
+PARTS: dict[str, str] = {
+    "API server": "apiserver",
+    "scheduler": "scheduler",
+    "agent": "agent",
+    "leader election": "client/election",
+    "certificates": "controllers/certificates",
+    "clusterroleaggregation": "controllers/clusterroleaggregation",
+    "cronjob": "controllers/cronjob",
+    "daemonset": "controllers/daemonset",
+    "deployment": "controllers/deployment",
+    "disruption": "controllers/disruption",
+    "endpoints": "controllers/endpoints",
+    "endpointslice": "controllers/endpointslice",
+    "endpointslicemirroring": "controllers/endpointslicemirroring",
+    "ephemeralvolume": "controllers/ephemeralvolume",
+    "horizontalpodautoscaler": "controllers/horizontalpodautoscaler",
+    "job": "controllers/job",
+    "namespace": "controllers/namespace",
+    "nodelifecycle": "controllers/nodelifecycle",
+    "persistentvolume": "controllers/persistentvolume",
+    "persistentvolumeclaimprotection": "controllers/persistentvolumeclaimprotection",
+    "persistentvolumeexpander": "controllers/persistentvolumeexpander",
+    "podgc": "controllers/podgc",
+    "replicaset": "controllers/replicaset",
+    "replicationcontroller": "controllers/replicationcontroller",
+    "resourcequota": "controllers/resourcequota",
+    "serviceaccounttoken": "controllers/serviceaccounttoken",
+    "statefulset": "controllers/statefulset",
+    "tainteviction": "controllers/tainteviction",
+    "ttlafterfinished": "controllers/ttlafterfinished",
+}
+"""Who may honour a field -> where its sources begin below the package. All but the first four are controllers."""
+
+HONOURED: dict[str, dict[str, str]] = {
+    # core: configuration and accounts
+    "core_v1.Binding": {"API server": "target"},
+    "core_v1.ConfigMap": {"agent": "data binaryData", "API server": "immutable"},
+    "core_v1.Secret": {
+        "agent": "data type",
+        "API server": "data stringData immutable type",
+        "serviceaccounttoken": "data type",
+    },
+    "core_v1.ServiceAccount": {
+        "API server": "automountServiceAccountToken imagePullSecrets",
+        "serviceaccounttoken": "secrets",
+    },
+    "core_v1.Event": {"API server": "eventTime lastTimestamp series"},
+    "core_v1.EventSeries": {"API server": "lastObservedTime"},
+    "events_v1.Event": {"API server": "eventTime series"},
+    "events_v1.EventSeries": {"API server": "lastObservedTime"},
+    "core_v1.LimitRange": {"API server": "spec"},
+    "core_v1.LimitRangeSpec": {"API server": "*"},
+    "core_v1.LimitRangeItem": {"API server": "*"},
+    "core_v1.Namespace": {"API server": "spec", "namespace": "spec"},
+    "core_v1.NamespaceSpec": {"API server": "*", "namespace": "*"},
+    "core_v1.ResourceQuota": {"API server": "spec", "resourcequota": "spec"},
+    "core_v1.ResourceQuotaSpec": {"API server": "*", "resourcequota": "*"},
+    "core_v1.ScopeSelector": {"API server": "*", "resourcequota": "*"},
+    "core_v1.ScopedResourceSelectorRequirement": {"API server": "*", "resourcequota": "*"},
+    # core: nodes
+    "core_v1.Node": {"scheduler": "spec"},
+    "core_v1.NodeSpec": {
+        "scheduler": "taints unschedulable",
+        "agent": "podCIDR podCIDRs unschedulable",
+        "API server": "taints",
+        "daemonset": "taints",
+        "nodelifecycle": "taints unschedulable",
+        "podgc": "taints",
+        "tainteviction": "taints",
+    },
+    "core_v1.Taint": {
+        "scheduler": "key value effect",
+        "daemonset": "key value effect",
+        "tainteviction": "key value effect",
+        "nodelifecycle": "key effect timeAdded",
+        "podgc": "key",
+    },
+    # core: Pods
+    "core_v1.Pod": {"agent": "spec"},
+    "core_v1.PodSpec": {
+        "API server": (
+            "activeDeadlineSeconds automountServiceAccountToken containers ephemeralContainers imagePullSecrets initContainers nodeName "
+            "nodeSelector os overhead priority priorityClassName resources runtimeClassName schedulingGates securityContext serviceAccount "
+            "serviceAccountName terminationGracePeriodSeconds tolerations hostNetwork hostPID hostIPC hostUsers volumes"
+        ),
+        "scheduler": (
+            "affinity containers initContainers nodeName nodeSelector overhead priority resources schedulerName schedulingGates "
+            "tolerations volumes"
+        ),
+        "agent": (
+            "activeDeadlineSeconds affinity containers dnsConfig dnsPolicy enableServiceLinks ephemeralContainers hostAliases hostIPC "
+            "hostNetwork hostPID hostUsers hostname hostnameOverride imagePullSecrets initContainers nodeName nodeSelector os overhead "
+            "priority readinessGates resources restartPolicy runtimeClassName securityContext serviceAccountName setHostnameAsFQDN "
+            "shareProcessNamespace subdomain terminationGracePeriodSeconds tolerations volumes"
+        ),
+        "daemonset": "affinity hostNetwork nodeName tolerations",
+        "endpoints": "containers initContainers hostname nodeName subdomain",
+        "endpointslice": "containers initContainers hostname nodeName subdomain",
+        "ephemeralvolume": "volumes",
+        "horizontalpodautoscaler": "containers resources",
+        "job": "containers hostname initContainers restartPolicy",
+        "nodelifecycle": "nodeName",
+        "persistentvolumeclaimprotection": "nodeName volumes",
+        "podgc": "nodeName",
+        "statefulset": "hostname subdomain volumes",
+        "tainteviction": "nodeName tolerations",
+    },
+    "core_v1.Affinity": {"scheduler": "nodeAffinity", "agent": "nodeAffinity", "daemonset": "nodeAffinity"},
+    "core_v1.NodeAffinity": {
+        "scheduler": "*",
+        "agent": "requiredDuringSchedulingIgnoredDuringExecution",
+        "daemonset": "requiredDuringSchedulingIgnoredDuringExecution",
+    },
+    "core_v1.PreferredSchedulingTerm": {"scheduler": "*"},
+    "core_v1.NodeSelector": {"scheduler": "*", "agent": "*", "daemonset": "*", "persistentvolume": "*"},
+    "core_v1.NodeSelectorTerm": {"scheduler": "*", "agent": "*", "daemonset": "*", "persistentvolume": "*"},
+    "core_v1.NodeSelectorRequirement": {
+        "scheduler": "*",
+        "agent": "*",
+        "daemonset": "*",
+        "persistentvolume": "*",
+    },
+    "core_v1.Toleration": {
+        "API server": "key effect",
+        "scheduler": "key operator value effect",
+        "agent": "key operator value effect",
+        "daemonset": "key operator value effect",
+        "tainteviction": "*",
+    },
+    "core_v1.PodDNSConfig": {"agent": "*"},
+    "core_v1.PodDNSConfigOption": {"agent": "*"},
+    "core_v1.HostAlias": {"agent": "*"},
+    "core_v1.PodOS": {"agent": "*", "API server": "*"},
+    "core_v1.PodReadinessGate": {"agent": "*"},
+    "core_v1.PodSchedulingGate": {"API server": "name"},
+    "core_v1.PodSecurityContext": {
+        "agent": (
+            "appArmorProfile fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser seLinuxOptions seccompProfile "
+            "supplementalGroups supplementalGroupsPolicy sysctls"
+        ),
+        "API server": "appArmorProfile runAsNonRoot runAsUser seLinuxOptions seccompProfile sysctls windowsOptions",
+    },
+    "core_v1.WindowsSecurityContextOptions": {"API server": "hostProcess"},
+    "core_v1.Sysctl": {"agent": "*", "API server": "name"},
+    # core: containers
+    "core_v1.Container": {
+        "agent": "*",
+        "API server": (
+            "image lifecycle livenessProbe name ports readinessProbe resizePolicy resources securityContext startupProbe"
+        ),
+        "scheduler": "ports resources restartPolicy",
+        "endpoints": "ports",
+        "endpointslice": "ports",
+        "horizontalpodautoscaler": "name resources",
+        "job": "env name",
+    },
+    "core_v1.EphemeralContainer": {"agent": "*", "API server": "image name ports securityContext"},
+    "core_v1.EnvVar": {"agent": "*", "job": "name"},
+    "core_v1.EnvVarSource": {"agent": "configMapKeyRef fieldRef resourceFieldRef secretKeyRef"},
+    "core_v1.ConfigMapKeySelector": {"agent": "*"},
+    "core_v1.SecretKeySelector": {"agent": "*"},
+    "core_v1.ObjectFieldSelector": {"agent": "fieldPath"},
+    "core_v1.ResourceFieldSelector": {"agent": "*"},
+    "core_v1.EnvFromSource": {"agent": "*"},
+    "core_v1.ConfigMapEnvSource": {"agent": "*"},
+    "core_v1.SecretEnvSource": {"agent": "*"},
+    "core_v1.Lifecycle": {"agent": "*", "API server": "postStart preStop"},
+    "core_v1.LifecycleHandler": {"agent": "exec httpGet sleep", "API server": "httpGet"},
+    "core_v1.ExecAction": {"agent": "*"},
+    "core_v1.HTTPGetAction": {"agent": "host httpHeaders path port scheme", "API server": "host"},
+    "core_v1.HTTPHeader": {"agent": "*"},
+    "core_v1.SleepAction": {"agent": "*"},
+    "core_v1.TCPSocketAction": {"agent": "*", "API server": "host"},
+    "core_v1.Probe": {"agent": "*", "API server": "httpGet tcpSocket"},
+    "core_v1.GRPCAction": {"agent": "*"},
+    "core_v1.ContainerPort": {
+        "agent": "*",
+        "scheduler": "hostIP hostPort protocol",
+        "API server": "containerPort hostPort name",
+        "endpoints": "containerPort name protocol",
+        "endpointslice": "containerPort name protocol",
+    },
+    "core_v1.ContainerResizePolicy": {"agent": "*"},
+    "core_v1.ResourceRequirements": {
+        "agent": "limits requests",
+        "API server": "limits requests",
+        "scheduler": "requests",
+        "horizontalpodautoscaler": "requests",
+    },
+    "core_v1.ContainerRestartRule": {"agent": "*"},
+    "core_v1.ContainerRestartRuleOnExitCodes": {"agent": "*"},
+    "core_v1.SecurityContext": {
+        "agent": (
+            "allowPrivilegeEscalation appArmorProfile capabilities privileged procMount readOnlyRootFilesystem runAsGroup "
+            "runAsNonRoot runAsUser seLinuxOptions seccompProfile"
+        ),
+        "API server": (
+            "allowPrivilegeEscalation appArmorProfile capabilities privileged procMount runAsNonRoot runAsUser seLinuxOptions "
+            "seccompProfile windowsOptions"
+        ),
+    },
+    "core_v1.AppArmorProfile": {"agent": "*", "API server": "type"},
+    "core_v1.Capabilities": {"agent": "*", "API server": "*"},
+    "core_v1.SELinuxOptions": {"agent": "*", "API server": "role type user"},
+    "core_v1.SeccompProfile": {"agent": "*", "API server": "type"},
+    "core_v1.VolumeDevice": {"agent": "*"},
+    "core_v1.VolumeMount": {
+        "agent": "mountPath mountPropagation name readOnly recursiveReadOnly subPath subPathExpr"
+    },
+    # core: volumes of Pods
+    "core_v1.Volume": {
+        "agent": "configMap csi downwardAPI emptyDir ephemeral hostPath image name persistentVolumeClaim projected secret",
+        "API server": "hostPath name persistentVolumeClaim secret configMap projected csi ephemeral",
+        "scheduler": "persistentVolumeClaim ephemeral",
+        "ephemeralvolume": "ephemeral name",
+        "persistentvolumeclaimprotection": "ephemeral name persistentVolumeClaim",
+        "statefulset": "name persistentVolumeClaim",
+    },
+    "core_v1.ConfigMapVolumeSource": {"agent": "name items defaultMode optional", "API server": "name"},
+    "core_v1.SecretVolumeSource": {
+        "agent": "secretName items defaultMode optional",
+        "API server": "secretName",
+    },
+    "core_v1.KeyToPath": {"agent": "key mode path"},
+    "core_v1.CSIVolumeSource": {"agent": "*", "API server": "nodePublishSecretRef"},
+    "core_v1.DownwardAPIVolumeSource": {"agent": "items defaultMode"},
+    "core_v1.DownwardAPIVolumeFile": {"agent": "fieldRef mode path resourceFieldRef"},
+    "core_v1.EmptyDirVolumeSource": {"agent": "medium sizeLimit"},
+    "core_v1.EphemeralVolumeSource": {"ephemeralvolume": "*"},
+    "core_v1.PersistentVolumeClaimTemplate": {"ephemeralvolume": "*"},
+    "core_v1.HostPathVolumeSource": {"agent": "*"},
+    "core_v1.ImageVolumeSource": {"agent": "*"},
+    "core_v1.PersistentVolumeClaimVolumeSource": {
+        "agent": "*",
+        "API server": "claimName",
+        "persistentvolumeclaimprotection": "claimName",
+        "scheduler": "claimName",
+    },
+    "core_v1.ProjectedVolumeSource": {"agent": "sources defaultMode", "API server": "sources"},
+    "core_v1.VolumeProjection": {"agent": "*", "API server": "configMap secret"},
+    "core_v1.ClusterTrustBundleProjection": {"agent": "labelSelector name optional path signerName"},
+    "core_v1.ConfigMapProjection": {"agent": "*", "API server": "name"},
+    "core_v1.SecretProjection": {"agent": "*", "API server": "name"},
+    "core_v1.DownwardAPIProjection": {"agent": "*"},
+    "core_v1.ServiceAccountTokenProjection": {"agent": "audience expirationSeconds path"},
+    "core_v1.PodCertificateProjection": {
+        "agent": (
+            "certificateChainPath credentialBundlePath keyPath keyType maxExpirationSeconds signerName userAnnotations"
+        )
+    },
+    # core: workloads
+    "core_v1.PodTemplateSpec": {
+        "API server": "spec",
+        "daemonset": "spec",
+        "deployment": "*",
+        "job": "*",
+        "replicaset": "*",
+        "replicationcontroller": "*",
+        "statefulset": "*",
+    },
+    "core_v1.ReplicationController": {"replicationcontroller": "spec"},
+    "core_v1.ReplicationControllerSpec": {"replicationcontroller": "*", "API server": "replicas"},
+    # core: volumes and claims
+    "core_v1.PersistentVolumeClaim": {"persistentvolume": "spec", "statefulset": "spec"},
+    "core_v1.PersistentVolumeClaimSpec": {
+        "persistentvolume": (
+            "accessModes resources selector storageClassName volumeAttributesClassName volumeMode volumeName"
+        ),
+        "persistentvolumeexpander": "resources",
+        "scheduler": "accessModes resources selector storageClassName volumeMode volumeName",
+        "agent": "accessModes resources volumeMode volumeName",
+        "API server": "dataSource dataSourceRef resources storageClassName volumeAttributesClassName",
+    },
+    "core_v1.TypedLocalObjectReference": {"API server": "*"},
+    "core_v1.TypedObjectReference": {"API server": "*"},
+    "core_v1.VolumeResourceRequirements": {
+        "API server": "requests",
+        "agent": "requests",
+        "persistentvolume": "requests",
+        "persistentvolumeexpander": "requests",
+        "scheduler": "requests",
+    },
+    "core_v1.PersistentVolume": {"persistentvolume": "spec"},
+    "core_v1.PersistentVolumeSpec": {
+        "persistentvolume": (
+            "accessModes capacity claimRef nodeAffinity persistentVolumeReclaimPolicy storageClassName volumeAttributesClassName "
+            "volumeMode"
+        ),
+        "scheduler": "accessModes capacity claimRef csi nodeAffinity storageClassName volumeMode",
+        "agent": "accessModes capacity claimRef csi hostPath local mountOptions persistentVolumeReclaimPolicy volumeMode",
+    },
+    "core_v1.CSIPersistentVolumeSource": {
+        "agent": "driver fsType nodePublishSecretRef nodeStageSecretRef readOnly volumeAttributes volumeHandle",
+        "scheduler": "driver volumeHandle",
+    },
+    "core_v1.LocalVolumeSource": {"agent": "path"},
+    "core_v1.VolumeNodeAffinity": {"scheduler": "*", "persistentvolume": "*"},
+    # core: Services
+    "core_v1.Service": {"API server": "spec"},
+    "core_v1.ServiceSpec": {
+        "API server": "allocateLoadBalancerNodePorts clusterIP clusterIPs ipFamilies ipFamilyPolicy ports type",
+        "agent": "clusterIP ports",
+        "endpoints": "clusterIP ipFamilies ports publishNotReadyAddresses selector type",
+        "endpointslice": (
+            "clusterIP ipFamilies ports publishNotReadyAddresses selector trafficDistribution type"
+        ),
+        "endpointslicemirroring": "selector",
+    },
+    "core_v1.ServicePort": {
+        "API server": "name nodePort port protocol",
+        "agent": "name port protocol",
+        "endpoints": "appProtocol name port protocol targetPort",
+        "endpointslice": "appProtocol name port protocol targetPort",
+    },
+    "core_v1.Endpoints": {"endpointslicemirroring": "subsets", "endpoints": "subsets"},
+    "core_v1.EndpointSubset": {"endpointslicemirroring": "*", "endpoints": "*"},
+    "core_v1.EndpointAddress": {"endpointslicemirroring": "*", "endpoints": "ip targetRef"},
+    "core_v1.EndpointPort": {"endpointslicemirroring": "*"},
+    # apps
+    "apps_v1.ControllerRevision": {"daemonset": "data revision", "statefulset": "data revision"},
+    "apps_v1.DaemonSet": {"daemonset": "spec"},
+    "apps_v1.DaemonSetSpec": {"daemonset": "*"},
+    "apps_v1.DaemonSetUpdateStrategy": {"daemonset": "*"},
+    "apps_v1.RollingUpdateDaemonSet": {"daemonset": "*"},
+    "apps_v1.Deployment": {"deployment": "spec"},
+    "apps_v1.DeploymentSpec": {"deployment": "*", "API server": "replicas"},
+    "apps_v1.DeploymentStrategy": {"deployment": "*"},
+    "apps_v1.RollingUpdateDeployment": {"deployment": "*"},
+    "apps_v1.ReplicaSet": {"replicaset": "spec", "deployment": "spec"},
+    "apps_v1.ReplicaSetSpec": {
+        "replicaset": "*",
+        "deployment": "minReadySeconds replicas template",
+        "API server": "replicas",
+    },
+    "apps_v1.StatefulSet": {"statefulset": "spec"},
+    "apps_v1.StatefulSetSpec": {"statefulset": "*", "API server": "replicas"},
+    "apps_v1.StatefulSetOrdinals": {"statefulset": "*"},
+    "apps_v1.StatefulSetPersistentVolumeClaimRetentionPolicy": {"statefulset": "*"},
+    "apps_v1.StatefulSetUpdateStrategy": {"statefulset": "*"},
+    "apps_v1.RollingUpdateStatefulSetStrategy": {"statefulset": "*"},
+    # batch
+    "batch_v1.CronJob": {"cronjob": "spec"},
+    "batch_v1.CronJobSpec": {"cronjob": "*"},
+    "batch_v1.JobTemplateSpec": {"cronjob": "*"},
+    "batch_v1.Job": {"job": "spec"},
+    "batch_v1.JobSpec": {
+        "job": (
+            "activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode completions managedBy maxFailedIndexes parallelism "
+            "podFailurePolicy podReplacementPolicy selector successPolicy suspend template"
+        ),
+        "ttlafterfinished": "ttlSecondsAfterFinished",
+        "API server": "manualSelector selector template",
+    },
+    "batch_v1.PodFailurePolicy": {"job": "*"},
+    "batch_v1.PodFailurePolicyRule": {"job": "*"},
+    "batch_v1.PodFailurePolicyOnExitCodesRequirement": {"job": "*"},
+    "batch_v1.PodFailurePolicyOnPodConditionsPattern": {"job": "*"},
+    "batch_v1.SuccessPolicy": {"job": "*"},
+    "batch_v1.SuccessPolicyRule": {"job": "*"},
+    # autoscaling and policy
+    "autoscaling_v2.HorizontalPodAutoscaler": {"horizontalpodautoscaler": "spec"},
+    "autoscaling_v2.HorizontalPodAutoscalerSpec": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.HorizontalPodAutoscalerBehavior": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.HPAScalingRules": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.HPAScalingPolicy": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.MetricSpec": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.ContainerResourceMetricSource": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.ResourceMetricSource": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.PodsMetricSource": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.ObjectMetricSource": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.ExternalMetricSource": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.MetricTarget": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.MetricIdentifier": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v2.CrossVersionObjectReference": {"horizontalpodautoscaler": "*"},
+    "autoscaling_v1.Scale": {"API server": "spec", "disruption": "spec", "horizontalpodautoscaler": "spec"},
+    "autoscaling_v1.ScaleSpec": {"API server": "*", "disruption": "*", "horizontalpodautoscaler": "*"},
+    "policy_v1.Eviction": {"API server": "deleteOptions"},
+    "meta_v1.DeleteOptions": {
+        "API server": "dryRun gracePeriodSeconds orphanDependents preconditions propagationPolicy"
+    },
+    "meta_v1.Preconditions": {"API server": "*"},
+    "policy_v1.PodDisruptionBudget": {"disruption": "spec", "API server": "spec"},
+    "policy_v1.PodDisruptionBudgetSpec": {
+        "disruption": "maxUnavailable minAvailable selector",
+        "API server": "selector unhealthyPodEvictionPolicy",
+    },
+    # who may do what
+    "authentication_v1.SelfSubjectReview": {"API server": "status"},
+    "authentication_v1.TokenRequest": {"API server": "spec"},
+    "authentication_v1.TokenRequestSpec": {"API server": "audiences boundObjectRef expirationSeconds"},
+    "authentication_v1.BoundObjectReference": {"API server": "*"},
+    "authentication_v1.TokenReview": {"API server": "spec"},
+    "authentication_v1.TokenReviewSpec": {"API server": "*"},
+    "authorization_v1.LocalSubjectAccessReview": {"API server": "spec"},
+    "authorization_v1.SubjectAccessReview": {"API server": "spec"},
+    "authorization_v1.SelfSubjectAccessReview": {"API server": "spec"},
+    "authorization_v1.SelfSubjectRulesReview": {"API server": "spec"},
+    "authorization_v1.SubjectAccessReviewSpec": {"API server": "*"},
+    "authorization_v1.SelfSubjectAccessReviewSpec": {"API server": "*"},
+    "authorization_v1.SelfSubjectRulesReviewSpec": {"API server": "*"},
+    "authorization_v1.NonResourceAttributes": {"API server": "*"},
+    "authorization_v1.ResourceAttributes": {
+        "API server": "group name namespace resource subresource verb version"
+    },
+    "rbac_v1.ClusterRole": {"API server": "*", "clusterroleaggregation": "aggregationRule rules"},
+    "rbac_v1.Role": {"API server": "*"},
+    "rbac_v1.AggregationRule": {"API server": "*", "clusterroleaggregation": "*"},
+    "rbac_v1.PolicyRule": {"API server": "*"},
+    "rbac_v1.ClusterRoleBinding": {"API server": "*"},
+    "rbac_v1.RoleBinding": {"API server": "*"},
+    "rbac_v1.RoleRef": {"API server": "*"},
+    "rbac_v1.Subject": {"API server": "*"},
+    "certificates_v1.CertificateSigningRequest": {"certificates": "spec", "API server": "spec"},
+    "certificates_v1.CertificateSigningRequestSpec": {
+        "certificates": "*",
+        "API server": "extra groups uid username",
+    },
+    "certificates_v1.ClusterTrustBundle": {"agent": "spec"},
+    "certificates_v1.ClusterTrustBundleSpec": {"agent": "*"},
+    "certificates_v1.PodCertificateRequest": {"agent": "spec"},
+    "certificates_v1.PodCertificateRequestSpec": {
+        "agent": (
+            "maxExpirationSeconds nodeName nodeUID podName podUID serviceAccountName serviceAccountUID signerName "
+            "stubPKCS10Request unverifiedUserAnnotations"
+        )
+    },
+    # storage
+    "storage_v1.CSIDriver": {"agent": "spec"},
+    "storage_v1.CSIDriverSpec": {
+        "agent": "attachRequired fsGroupPolicy podInfoOnMount requiresRepublish tokenRequests volumeLifecycleModes"
+    },
+    "storage_v1.TokenRequest": {"agent": "*"},
+    "storage_v1.CSINode": {"agent": "spec", "scheduler": "spec"},
+    "storage_v1.CSINodeSpec": {"agent": "*", "scheduler": "*"},
+    "storage_v1.CSINodeDriver": {"agent": "*", "scheduler": "name allocatable"},
+    "storage_v1.VolumeNodeResources": {"agent": "*", "scheduler": "*"},
+    "storage_v1.StorageClass": {
+        "API server": "allowVolumeExpansion",
+        "scheduler": "allowedTopologies provisioner volumeBindingMode",
+        "persistentvolume": "provisioner volumeBindingMode",
+        "agent": "reclaimPolicy",
+    },
+    "core_v1.TopologySelectorTerm": {"scheduler": "*"},
+    "core_v1.TopologySelectorLabelRequirement": {"scheduler": "*"},
+    # scheduling, nodes, leases, endpoints
+    "scheduling_v1.PriorityClass": {"API server": "globalDefault preemptionPolicy value"},
+    "node_v1.RuntimeClass": {"agent": "handler", "API server": "overhead scheduling"},
+    "node_v1.Overhead": {"API server": "*"},
+    "node_v1.Scheduling": {"API server": "*"},
+    "coordination_v1.Lease": {"agent": "spec", "nodelifecycle": "spec", "leader election": "spec"},
+    "coordination_v1.LeaseSpec": {
+        "agent": "holderIdentity leaseDurationSeconds renewTime",
+        "nodelifecycle": "renewTime",
+        "leader election": "acquireTime holderIdentity leaseDurationSeconds leaseTransitions renewTime",
+    },
+    "discovery_v1.EndpointSlice": {
+        "endpointslice": "*",
+        "endpointslicemirroring": "*",
+        "API server": "endpoints ports",
+    },
+    "discovery_v1.Endpoint": {
+        "endpointslice": "addresses conditions hints hostname nodeName targetRef zone",
+        "endpointslicemirroring": "addresses conditions hostname nodeName targetRef",
+        "API server": "addresses conditions",
+    },
+    "discovery_v1.EndpointConditions": {
+        "endpointslice": "*",
+        "endpointslicemirroring": "*",
+        "API server": "ready",
+    },
+    "discovery_v1.EndpointHints": {"endpointslice": "*"},
+    "discovery_v1.ForNode": {"endpointslice": "*"},
+    "discovery_v1.ForZone": {"endpointslice": "*"},
+    "discovery_v1.EndpointPort": {
+        "endpointslice": "*",
+        "endpointslicemirroring": "*",
+        "API server": "name port",
+    },
+    # fairness and metrics
+    "flowcontrol_v1.FlowSchema": {"API server": "*"},
+    "flowcontrol_v1.FlowSchemaSpec": {"API server": "*"},
+    "flowcontrol_v1.FlowDistinguisherMethod": {"API server": "*"},
+    "flowcontrol_v1.PriorityLevelConfigurationReference": {"API server": "*"},
+    "flowcontrol_v1.PolicyRulesWithSubjects": {"API server": "*"},
+    "flowcontrol_v1.NonResourcePolicyRule": {"API server": "*"},
+    "flowcontrol_v1.ResourcePolicyRule": {"API server": "*"},
+    "flowcontrol_v1.Subject": {"API server": "*"},
+    "flowcontrol_v1.GroupSubject": {"API server": "*"},
+    "flowcontrol_v1.ServiceAccountSubject": {"API server": "*"},
+    "flowcontrol_v1.UserSubject": {"API server": "*"},
+    "flowcontrol_v1.PriorityLevelConfiguration": {"API server": "*"},
+    "flowcontrol_v1.PriorityLevelConfigurationSpec": {"API server": "*"},
+    "flowcontrol_v1.ExemptPriorityLevelConfiguration": {"API server": "*"},
+    "flowcontrol_v1.LimitedPriorityLevelConfiguration": {"API server": "*"},
+    "flowcontrol_v1.LimitResponse": {"API server": "*"},
+    "flowcontrol_v1.QueuingConfiguration": {"API server": "*"},
+    "metrics_v1beta1.NodeMetrics": {"API server": "*"},
+    "metrics_v1beta1.PodMetrics": {"API server": "*", "horizontalpodautoscaler": "*"},
+    "metrics_v1beta1.ContainerMetrics": {"API server": "*", "horizontalpodautoscaler": "*"},
+}
+
+_NO_PLUGIN = "no volume plugin matched name: "
+_OLD_VOLUMES = (
+    "awsElasticBlockStore azureDisk azureFile cephfs cinder fc flexVolume flocker gcePersistentDisk glusterfs iscsi nfs "
+    "photonPersistentDisk portworxVolume quobyte rbd scaleIO storageos vsphereVolume"
+)
+
+REFUSED: dict[str, dict[str, tuple[str, str]]] = {
+    "core_v1.Volume": {f"{_OLD_VOLUMES} gitRepo": ("agent", _NO_PLUGIN)},
+    "core_v1.PersistentVolumeSpec": {_OLD_VOLUMES: ("agent", _NO_PLUGIN)},
+    "core_v1.EnvVarSource": {"fileKeyRef": ("agent", "its source is not supported by this node")},
+    "core_v1.LifecycleHandler": {"tcpSocket": ("agent", "tcpSocket is not supported as a lifecycle handler")},
+    "storage_v1.StorageClass": {
+        "parameters": ("agent", "unknown parameter "),
+        "mountOptions": ("agent", "mount options are not supported"),
+    },
+}
+"""Record -> fields -> who refuses the object or the Pod that uses them, and words that stand in the refusal."""
+
+NOTES: dict[str, dict[str, str]] = {
+    "core_v1.Affinity": {
+        "podAffinity": "the scheduler does not heed it; quotas on `CrossNamespacePodAffinity` count it",
+        "podAntiAffinity": "the scheduler does not heed it; quotas on `CrossNamespacePodAffinity` count it",
+    },
+    "core_v1.CSIPersistentVolumeSource": {"fsType": "passed to the driver"},
+    "core_v1.EphemeralVolumeSource": {"volumeClaimTemplate": "becomes a claim"},
+    "core_v1.NodeSpec": {
+        "podCIDR": "written when the node registers",
+        "podCIDRs": "written when the node registers",
+    },
+    "core_v1.PersistentVolumeClaimSpec": {
+        "dataSource": "kept in step with `dataSourceRef`; local volumes are refused: `volumes cannot be filled from a data source`",
+        "dataSourceRef": "kept in step with `dataSource`",
+        "selector": "claims with one find volumes that are there; local volumes are not made for them",
+    },
+    "core_v1.PersistentVolumeSpec": {"mountOptions": "of CSI volumes"},
+    "core_v1.LocalVolumeSource": {"fsType": "devices without a file system are refused"},
+    "core_v1.ObjectFieldSelector": {"apiVersion": "only `v1` is allowed"},
+    "core_v1.PodSpec": {
+        "activeDeadlineSeconds": "API server: quota scopes `Terminating` and `NotTerminating`",
+        "preemptionPolicy": "filled in from the class; nothing is preempted by the scheduler",
+        "priority": "order of scheduling; who is evicted first",
+        "serviceAccount": "old name of `serviceAccountName`, kept in step with it",
+    },
+    "core_v1.PodSecurityContext": {"windowsOptions": "Pod Security only"},
+    "core_v1.SecurityContext": {
+        "windowsOptions": "Pod Security only",
+    },
+    "core_v1.ServiceSpec": {
+        "clusterIP": "given by the API server; nothing forwards it to the endpoints",
+        "type": "`NodePort` and `LoadBalancer` get ports from the API server; nothing listens there",
+    },
+    "core_v1.ServicePort": {"nodePort": "given by the API server; nothing listens there"},
+    "scheduling_v1.PriorityClass": {"preemptionPolicy": "copied into Pods"},
+    "storage_v1.StorageClass": {
+        "parameters": "of the built-in local provisioner; CSI provisioners read their own",
+        "mountOptions": "of the built-in local provisioner; CSI provisioners read their own",
+    },
+    "storage_v1.CSIDriverSpec": {
+        "attachRequired": "drivers that need it (the default) are refused on claims: `nothing here attaches volumes`"
+    },
+}
+"""Remarks on single fields."""
+
+STATUS: dict[str, str] = {
+    "Pod": "agent; the scheduler and the API server's eviction set conditions, `podgc` and `nodelifecycle` end what no agent reports",
+    "Node": "agent; `nodelifecycle` says Unknown",
+    "Namespace": "API server, `namespace`",
+    "PersistentVolumeClaim": "`persistentvolume`; the agent tells of resizes",
+    "PersistentVolume": "`persistentvolume`, API server",
+    "ReplicationController": "`replicationcontroller`",
+    "ResourceQuota": "API server on every charge, `resourcequota`",
+    "DaemonSet": "`daemonset`",
+    "Deployment": "`deployment`",
+    "ReplicaSet": "`replicaset`",
+    "StatefulSet": "`statefulset`",
+    "HorizontalPodAutoscaler": "`horizontalpodautoscaler`",
+    "CronJob": "`cronjob`",
+    "Job": "`job`",
+    "CertificateSigningRequest": "`certificates`",
+    "PodDisruptionBudget": "`disruption`; the API server takes evictions off",
+    "APIService": "API server, for groups that it serves itself",
+    "FlowSchema": "API server",
+    "SelfSubjectReview": "API server, in the answer",
+    "TokenRequest": "API server, in the answer",
+    "TokenReview": "API server, in the answer",
+    "LocalSubjectAccessReview": "API server, in the answer",
+    "SelfSubjectAccessReview": "API server, in the answer",
+    "SelfSubjectRulesReview": "API server, in the answer",
+    "SubjectAccessReview": "API server, in the answer",
+    "Scale": "API server, in the answer",
+}
+"""Kind -> who writes its status; nobody in Podling writes that of other kinds, but whoever may can."""
+
+GAPS: tuple[tuple[str, str], ...] = (
+    (
+        "Services have addresses and endpoints, but no proxy forwards to them: cluster IPs, node ports, `externalIPs`, load balancers, "
+        "`sessionAffinity` and traffic policies lead nowhere. Pods are reached by their own addresses, host ports, `kubectl port-forward` and "
+        "the API server's proxy.",
+        "core_v1.ServiceSpec: externalIPs externalName externalTrafficPolicy internalTrafficPolicy healthCheckNodePort loadBalancerClass "
+        "loadBalancerIP loadBalancerSourceRanges sessionAffinity sessionAffinityConfig",
+    ),
+    (
+        "There is no cluster DNS: Pods use the machine's resolvers, and names of Services and Pods do not resolve; "
+        "a node says so in an Event `MissingClusterDNS`.",
+        "",
+    ),
+    ("NetworkPolicies are stored, not enforced.", "networking_v1.NetworkPolicy: spec"),
+    (
+        "Ingresses, IngressClasses, ServiceCIDRs and IPAddresses are stored; no controller acts on them.",
+        "networking_v1.Ingress: spec; networking_v1.IngressClass: spec; networking_v1.ServiceCIDR: spec; networking_v1.IPAddress: spec",
+    ),
+    (
+        "The scheduler knows no affinity between Pods, no topology spread, no preemption and no groups of Pods.",
+        "core_v1.Affinity: podAffinity podAntiAffinity; core_v1.PodSpec: topologySpreadConstraints preemptionPolicy schedulingGroup workloadRef; "
+        "scheduling_v1beta1.PodGroup: spec; scheduling_v1beta1.Workload: spec",
+    ),
+    (
+        "Dynamic resource allocation: ResourceClaims, slices and device classes are stored; nobody allocates devices.",
+        "core_v1.PodSpec: resourceClaims; core_v1.ResourceRequirements: claims; resource_v1.ResourceClaim: spec; resource_v1.ResourceSlice: spec; "
+        "resource_v1.DeviceClass: spec",
+    ),
+    (
+        "Admission webhooks and admission policies are stored, never asked.",
+        "admissionregistration_v1.MutatingWebhookConfiguration: webhooks; admissionregistration_v1.ValidatingWebhookConfiguration: webhooks; "
+        "admissionregistration_v1.ValidatingAdmissionPolicy: spec; admissionregistration_v1.MutatingAdmissionPolicy: spec",
+    ),
+    (
+        "CustomResourceDefinitions and APIServices are stored; custom resources and aggregated APIs are not served.",
+        "apiextensions_v1.CustomResourceDefinition: spec; apiregistration_v1.APIService: spec",
+    ),
+    (
+        "Volumes: no attaching (VolumeAttachments are stored), no in-tree plugins but `local` and `hostPath`, no filling from a data source, "
+        "no tracking of capacity; the built-in provisioner's own volumes grow, others need their driver's resizer.",
+        "storage_v1.VolumeAttachment: spec; storage_v1.VolumeAttributesClass: driverName parameters; "
+        "storage_v1.CSIStorageCapacity: capacity maximumVolumeSize nodeTopology storageClassName",
+    ),
+    (
+        "Young fields of Pods: variables from files (`fileKeyRef`), owners of projected files (`user`, `defaultUser`), `mode` of an `emptyDir`, "
+        "`bindMountOptions`, `protocol` of HTTP probes, `evictionResponders`, `seLinuxChangePolicy`.",
+        "core_v1.EnvVarSource: fileKeyRef; core_v1.KeyToPath: user; core_v1.ProjectedVolumeSource: defaultUser; "
+        "core_v1.EmptyDirVolumeSource: mode; core_v1.VolumeMount: bindMountOptions; core_v1.HTTPGetAction: protocol; "
+        "core_v1.PodSpec: evictionResponders; core_v1.PodSecurityContext: seLinuxChangePolicy",
+    ),
+    (
+        "Access is not reviewed by field and label selectors; leaders are not chosen by LeaseCandidates; ComponentStatuses are answered with 501.",
+        "authorization_v1.ResourceAttributes: fieldSelector labelSelector; coordination_v1beta1.LeaseCandidate: spec",
+    ),
+    (
+        "Stored versions are not migrated, eviction requests are not carried out.",
+        "storagemigration_v1.StorageVersionMigration: spec; lifecycle_v1alpha1.EvictionRequest: spec",
+    ),
+)
+"""What users may miss, with the fields (`record: fields; ...`) that must be kept as long as the sentence stands."""
