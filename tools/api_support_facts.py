@@ -1,8 +1,9 @@
 """How the fields of the API are honoured: THE table behind `docs/api-support.md`, written by hand from reading the sources.
 
 It knows nothing of the product's code. `HONOURED` says of a record (`module.Type` of `podling.api.types`) which parts act on which of
-its fields, by JSON name; "*" stands for all of them. What is named neither there nor in `REFUSED` counts as kept: stored, defaulted, validated
-and shown, with nobody who acts on it. `tests/unit/docs/test_api_support.py` holds every line against the sources.
+its fields, by JSON name; "*" stands for all of them, and `module.*` for all records of a module that have no line of their own. An object's
+`spec` is honoured by whoever honours anything in it. What is named neither there nor in `REFUSED` counts as kept: stored, defaulted,
+validated and shown, with nobody who acts on it. `tests/unit/docs/test_api_support.py` holds every line against the sources.
 """
 
 from __future__ import annotations
@@ -57,17 +58,13 @@ HONOURED: dict[str, dict[str, str]] = {
     "core_v1.EventSeries": {"API server": "lastObservedTime"},
     "events_v1.Event": {"API server": "eventTime series"},
     "events_v1.EventSeries": {"API server": "lastObservedTime"},
-    "core_v1.LimitRange": {"API server": "spec"},
     "core_v1.LimitRangeSpec": {"API server": "*"},
     "core_v1.LimitRangeItem": {"API server": "*"},
-    "core_v1.Namespace": {"API server": "spec", "namespace": "spec"},
     "core_v1.NamespaceSpec": {"API server": "*", "namespace": "*"},
-    "core_v1.ResourceQuota": {"API server": "spec", "resourcequota": "spec"},
     "core_v1.ResourceQuotaSpec": {"API server": "*", "resourcequota": "*"},
     "core_v1.ScopeSelector": {"API server": "*", "resourcequota": "*"},
     "core_v1.ScopedResourceSelectorRequirement": {"API server": "*", "resourcequota": "*"},
     # core: nodes
-    "core_v1.Node": {"scheduler": "spec"},
     "core_v1.NodeSpec": {
         "scheduler": "taints unschedulable",
         "agent": "podCIDR podCIDRs unschedulable",
@@ -85,7 +82,6 @@ HONOURED: dict[str, dict[str, str]] = {
         "podgc": "key",
     },
     # core: Pods
-    "core_v1.Pod": {"agent": "spec"},
     "core_v1.PodSpec": {
         "API server": (
             "activeDeadlineSeconds automountServiceAccountToken containers ephemeralContainers imagePullSecrets initContainers nodeName "
@@ -267,10 +263,8 @@ HONOURED: dict[str, dict[str, str]] = {
         "replicationcontroller": "*",
         "statefulset": "*",
     },
-    "core_v1.ReplicationController": {"replicationcontroller": "spec"},
     "core_v1.ReplicationControllerSpec": {"replicationcontroller": "*", "API server": "replicas"},
     # core: volumes and claims
-    "core_v1.PersistentVolumeClaim": {"persistentvolume": "spec", "statefulset": "spec"},
     "core_v1.PersistentVolumeClaimSpec": {
         "persistentvolume": (
             "accessModes resources selector storageClassName volumeAttributesClassName volumeMode volumeName"
@@ -289,7 +283,6 @@ HONOURED: dict[str, dict[str, str]] = {
         "persistentvolumeexpander": "requests",
         "scheduler": "requests",
     },
-    "core_v1.PersistentVolume": {"persistentvolume": "spec"},
     "core_v1.PersistentVolumeSpec": {
         "persistentvolume": (
             "accessModes capacity claimRef nodeAffinity persistentVolumeReclaimPolicy storageClassName volumeAttributesClassName "
@@ -305,7 +298,6 @@ HONOURED: dict[str, dict[str, str]] = {
     "core_v1.LocalVolumeSource": {"agent": "path"},
     "core_v1.VolumeNodeAffinity": {"scheduler": "*", "persistentvolume": "*"},
     # core: Services
-    "core_v1.Service": {"API server": "spec"},
     "core_v1.ServiceSpec": {
         "API server": "allocateLoadBalancerNodePorts clusterIP clusterIPs ipFamilies ipFamilyPolicy ports type",
         "agent": "clusterIP ports",
@@ -327,31 +319,25 @@ HONOURED: dict[str, dict[str, str]] = {
     "core_v1.EndpointPort": {"endpointslicemirroring": "*"},
     # apps
     "apps_v1.ControllerRevision": {"daemonset": "data revision", "statefulset": "data revision"},
-    "apps_v1.DaemonSet": {"daemonset": "spec"},
     "apps_v1.DaemonSetSpec": {"daemonset": "*"},
     "apps_v1.DaemonSetUpdateStrategy": {"daemonset": "*"},
     "apps_v1.RollingUpdateDaemonSet": {"daemonset": "*"},
-    "apps_v1.Deployment": {"deployment": "spec"},
     "apps_v1.DeploymentSpec": {"deployment": "*", "API server": "replicas"},
     "apps_v1.DeploymentStrategy": {"deployment": "*"},
     "apps_v1.RollingUpdateDeployment": {"deployment": "*"},
-    "apps_v1.ReplicaSet": {"replicaset": "spec", "deployment": "spec"},
     "apps_v1.ReplicaSetSpec": {
         "replicaset": "*",
         "deployment": "minReadySeconds replicas template",
         "API server": "replicas",
     },
-    "apps_v1.StatefulSet": {"statefulset": "spec"},
     "apps_v1.StatefulSetSpec": {"statefulset": "*", "API server": "replicas"},
     "apps_v1.StatefulSetOrdinals": {"statefulset": "*"},
     "apps_v1.StatefulSetPersistentVolumeClaimRetentionPolicy": {"statefulset": "*"},
     "apps_v1.StatefulSetUpdateStrategy": {"statefulset": "*"},
     "apps_v1.RollingUpdateStatefulSetStrategy": {"statefulset": "*"},
     # batch
-    "batch_v1.CronJob": {"cronjob": "spec"},
     "batch_v1.CronJobSpec": {"cronjob": "*"},
     "batch_v1.JobTemplateSpec": {"cronjob": "*"},
-    "batch_v1.Job": {"job": "spec"},
     "batch_v1.JobSpec": {
         "job": (
             "activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode completions managedBy maxFailedIndexes parallelism "
@@ -367,66 +353,34 @@ HONOURED: dict[str, dict[str, str]] = {
     "batch_v1.SuccessPolicy": {"job": "*"},
     "batch_v1.SuccessPolicyRule": {"job": "*"},
     # autoscaling and policy
-    "autoscaling_v2.HorizontalPodAutoscaler": {"horizontalpodautoscaler": "spec"},
-    "autoscaling_v2.HorizontalPodAutoscalerSpec": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.HorizontalPodAutoscalerBehavior": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.HPAScalingRules": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.HPAScalingPolicy": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.MetricSpec": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.ContainerResourceMetricSource": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.ResourceMetricSource": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.PodsMetricSource": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.ObjectMetricSource": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.ExternalMetricSource": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.MetricTarget": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.MetricIdentifier": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v2.CrossVersionObjectReference": {"horizontalpodautoscaler": "*"},
-    "autoscaling_v1.Scale": {"API server": "spec", "disruption": "spec", "horizontalpodautoscaler": "spec"},
+    "autoscaling_v2.*": {"horizontalpodautoscaler": "*"},
     "autoscaling_v1.ScaleSpec": {"API server": "*", "disruption": "*", "horizontalpodautoscaler": "*"},
     "policy_v1.Eviction": {"API server": "deleteOptions"},
     "meta_v1.DeleteOptions": {
         "API server": "dryRun gracePeriodSeconds orphanDependents preconditions propagationPolicy"
     },
     "meta_v1.Preconditions": {"API server": "*"},
-    "policy_v1.PodDisruptionBudget": {"disruption": "spec", "API server": "spec"},
     "policy_v1.PodDisruptionBudgetSpec": {
         "disruption": "maxUnavailable minAvailable selector",
         "API server": "selector unhealthyPodEvictionPolicy",
     },
     # who may do what
+    "authorization_v1.*": {"API server": "*"},
+    "rbac_v1.*": {"API server": "*"},
     "authentication_v1.SelfSubjectReview": {"API server": "status"},
-    "authentication_v1.TokenRequest": {"API server": "spec"},
     "authentication_v1.TokenRequestSpec": {"API server": "audiences boundObjectRef expirationSeconds"},
     "authentication_v1.BoundObjectReference": {"API server": "*"},
-    "authentication_v1.TokenReview": {"API server": "spec"},
     "authentication_v1.TokenReviewSpec": {"API server": "*"},
-    "authorization_v1.LocalSubjectAccessReview": {"API server": "spec"},
-    "authorization_v1.SubjectAccessReview": {"API server": "spec"},
-    "authorization_v1.SelfSubjectAccessReview": {"API server": "spec"},
-    "authorization_v1.SelfSubjectRulesReview": {"API server": "spec"},
-    "authorization_v1.SubjectAccessReviewSpec": {"API server": "*"},
-    "authorization_v1.SelfSubjectAccessReviewSpec": {"API server": "*"},
-    "authorization_v1.SelfSubjectRulesReviewSpec": {"API server": "*"},
-    "authorization_v1.NonResourceAttributes": {"API server": "*"},
     "authorization_v1.ResourceAttributes": {
         "API server": "group name namespace resource subresource verb version"
     },
     "rbac_v1.ClusterRole": {"API server": "*", "clusterroleaggregation": "aggregationRule rules"},
-    "rbac_v1.Role": {"API server": "*"},
     "rbac_v1.AggregationRule": {"API server": "*", "clusterroleaggregation": "*"},
-    "rbac_v1.PolicyRule": {"API server": "*"},
-    "rbac_v1.ClusterRoleBinding": {"API server": "*"},
-    "rbac_v1.RoleBinding": {"API server": "*"},
-    "rbac_v1.RoleRef": {"API server": "*"},
-    "rbac_v1.Subject": {"API server": "*"},
-    "certificates_v1.CertificateSigningRequest": {"certificates": "spec", "API server": "spec"},
     "certificates_v1.CertificateSigningRequestSpec": {
         "certificates": "*",
         "API server": "extra groups uid username",
     },
-    "certificates_v1.ClusterTrustBundle": {"agent": "spec"},
     "certificates_v1.ClusterTrustBundleSpec": {"agent": "*"},
-    "certificates_v1.PodCertificateRequest": {"agent": "spec"},
     "certificates_v1.PodCertificateRequestSpec": {
         "agent": (
             "maxExpirationSeconds nodeName nodeUID podName podUID serviceAccountName serviceAccountUID signerName "
@@ -434,12 +388,10 @@ HONOURED: dict[str, dict[str, str]] = {
         )
     },
     # storage
-    "storage_v1.CSIDriver": {"agent": "spec"},
     "storage_v1.CSIDriverSpec": {
         "agent": "attachRequired fsGroupPolicy podInfoOnMount requiresRepublish tokenRequests volumeLifecycleModes"
     },
     "storage_v1.TokenRequest": {"agent": "*"},
-    "storage_v1.CSINode": {"agent": "spec", "scheduler": "spec"},
     "storage_v1.CSINodeSpec": {"agent": "*", "scheduler": "*"},
     "storage_v1.CSINodeDriver": {"agent": "*", "scheduler": "name allocatable"},
     "storage_v1.VolumeNodeResources": {"agent": "*", "scheduler": "*"},
@@ -456,7 +408,6 @@ HONOURED: dict[str, dict[str, str]] = {
     "node_v1.RuntimeClass": {"agent": "handler", "API server": "overhead scheduling"},
     "node_v1.Overhead": {"API server": "*"},
     "node_v1.Scheduling": {"API server": "*"},
-    "coordination_v1.Lease": {"agent": "spec", "nodelifecycle": "spec", "leader election": "spec"},
     "coordination_v1.LeaseSpec": {
         "agent": "holderIdentity leaseDurationSeconds renewTime",
         "nodelifecycle": "renewTime",
@@ -486,23 +437,7 @@ HONOURED: dict[str, dict[str, str]] = {
         "API server": "name port",
     },
     # fairness and metrics
-    "flowcontrol_v1.FlowSchema": {"API server": "*"},
-    "flowcontrol_v1.FlowSchemaSpec": {"API server": "*"},
-    "flowcontrol_v1.FlowDistinguisherMethod": {"API server": "*"},
-    "flowcontrol_v1.PriorityLevelConfigurationReference": {"API server": "*"},
-    "flowcontrol_v1.PolicyRulesWithSubjects": {"API server": "*"},
-    "flowcontrol_v1.NonResourcePolicyRule": {"API server": "*"},
-    "flowcontrol_v1.ResourcePolicyRule": {"API server": "*"},
-    "flowcontrol_v1.Subject": {"API server": "*"},
-    "flowcontrol_v1.GroupSubject": {"API server": "*"},
-    "flowcontrol_v1.ServiceAccountSubject": {"API server": "*"},
-    "flowcontrol_v1.UserSubject": {"API server": "*"},
-    "flowcontrol_v1.PriorityLevelConfiguration": {"API server": "*"},
-    "flowcontrol_v1.PriorityLevelConfigurationSpec": {"API server": "*"},
-    "flowcontrol_v1.ExemptPriorityLevelConfiguration": {"API server": "*"},
-    "flowcontrol_v1.LimitedPriorityLevelConfiguration": {"API server": "*"},
-    "flowcontrol_v1.LimitResponse": {"API server": "*"},
-    "flowcontrol_v1.QueuingConfiguration": {"API server": "*"},
+    "flowcontrol_v1.*": {"API server": "*"},
     "metrics_v1beta1.NodeMetrics": {"API server": "*"},
     "metrics_v1beta1.PodMetrics": {"API server": "*", "horizontalpodautoscaler": "*"},
     "metrics_v1beta1.ContainerMetrics": {"API server": "*", "horizontalpodautoscaler": "*"},

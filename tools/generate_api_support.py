@@ -72,11 +72,17 @@ class Fact:
         return ", ".join(said) or KEPT
 
 
+def claims(record: str) -> dict[str, str]:
+    """What the table says of a record: part -> names of fields."""
+    return HONOURED.get(record) or HONOURED.get(f"{record.partition('.')[0]}.*", {})
+
+
 def fact(record: str, name: str) -> Fact:
     """What the table says of a field."""
-    parts = tuple(
-        part for part, names in HONOURED.get(record, {}).items() if names == "*" or name in names.split()
-    )
+    parts = tuple(part for part, names in claims(record).items() if names == "*" or name in names.split())
+    if name == "spec" and record not in HONOURED:
+        spec = inner(record_of(record).fields[name].schema)
+        parts = tuple(claims(spec.name)) if spec is not None else ()
     refused = (why for names, why in REFUSED.get(record, {}).items() if name in names.split())
     return Fact(parts, next(refused, None))
 
@@ -111,7 +117,7 @@ class Family:
     @property
     def is_honoured(self) -> bool:
         """Whether anybody acts on anything in it."""
-        return self.record.name in HONOURED
+        return any(fact(self.record.name, name).parts for name in self.record.fields if name != "metadata")
 
     @property
     def title(self) -> str:
