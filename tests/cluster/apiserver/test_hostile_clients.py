@@ -288,15 +288,13 @@ async def test_an_answer_that_nobody_takes_is_broken_off_and_counted(secured, cl
     api = client_of(secured.server)
     for number in range(100):
         await api.make(CONFIGS, {"metadata": {"name": f"n{number}"}, "data": {"x": "y" * 200_000}})
-    aborted = (
-        'apiserver_request_aborts_total{group="",resource="configmaps",scope="namespace",subresource="",'
-    )
+    labels = 'group="",resource="configmaps",scope="namespace",subresource="",verb="LIST",version="v1"'
+    aborted = f"apiserver_request_aborts_total{{{labels}}} 1\n".encode()
     async with connected(secured) as (_, idle):
         idle.write(request("GET", CONFIGS))
         idle.transport.pause_reading()
         async with asyncio.timeout(60):
-            while aborted + 'verb="LIST",version="v1"} 1\n' not in (await api.get("/metrics")).text:
-                pass
+            await until(secured, lambda: aborted in secured.server.metrics.response().body)
 
 
 async def test_many_who_read_nothing_of_a_large_collection_hold_a_part_of_it_each(secured, client_of):
