@@ -1,7 +1,7 @@
 """Generates `docs/api-support.md`: every built-in kind, its versions, verbs and subresources, and how each field is honoured.
 
 What the code says itself is asked of it: the table of kinds, the levels, defaults, validation, tables and strategies. Who acts on a field
-is said by `api_support_facts.py`, which a test holds against the sources.
+is said by `api_support_facts.py`, remarks stand in `api_support_words.py`; a test holds both against the sources.
 
     python tools/generate_api_support.py            write the page
     python tools/generate_api_support.py --check    exit 1 if the page differs
@@ -28,7 +28,8 @@ from podling.apiserver.tables.registry import LAYOUTS
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "api-support.md"
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from api_support_facts import GAPS, HONOURED, NOTES, REFUSED, STATUS  # noqa: E402
+from api_support_facts import HONOURED, REFUSED  # noqa: E402
+from api_support_words import GAPS, NOTES, STATUS  # noqa: E402
 
 KEPT = "kept"
 VALUES = {

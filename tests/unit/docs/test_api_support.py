@@ -51,6 +51,7 @@ def load(name: str) -> ModuleType:
 
 
 facts = load("api_support_facts")
+prose = load("api_support_words")
 generator = load("generate_api_support")
 
 
@@ -205,7 +206,7 @@ def test_the_table_speaks_of_fields_and_parts_that_there_are():
         known = generator.record_of(record).fields
         named = {name for names in parts.values() if names != "*" for name in names.split()}
         assert named <= known.keys(), record
-    for table in (facts.REFUSED, facts.NOTES):
+    for table in (facts.REFUSED, prose.NOTES):
         for record, entries in table.items():
             assert {name for names in entries for name in names.split()} <= generator.record_of(
                 record
@@ -220,7 +221,7 @@ def test_parts_are_packages_and_modules_that_there_are():
 def test_the_table_says_nothing_that_the_page_does_not_show():
     modules_shown = {f"{record.partition('.')[0]}.*" for record in shown()}
     assert not facts.HONOURED.keys() - shown() - modules_shown
-    assert not facts.STATUS.keys() - {family.row.kind for family in generator.families()}
+    assert not prose.STATUS.keys() - {family.row.kind for family in generator.families()}
 
 
 def test_who_honours_a_field_mentions_it():
@@ -251,7 +252,7 @@ def test_refusals_are_worded_as_the_table_says():
 
 
 def test_gaps_stand_only_as_long_as_their_fields_are_kept():
-    for sentence, named in facts.GAPS:
+    for sentence, named in prose.GAPS:
         for record, _, names in (one.partition(": ") for one in named.split("; ") if one):
             for name in names.split():
                 assert name in generator.record_of(record.strip()).fields
