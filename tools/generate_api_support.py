@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from api_support_facts import HONOURED, REFUSED
+from api_support_words import GAPS, NOTES, STATUS
 from podling.api import features, kinds, schema
 from podling.api.kinds import Kind
 from podling.api.levels import NEWEST, OLDEST, Level
@@ -27,9 +29,6 @@ from podling.apiserver.dispatch import USAGE
 from podling.apiserver.tables.registry import LAYOUTS
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "api-support.md"
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from api_support_facts import HONOURED, REFUSED  # noqa: E402
-from api_support_words import GAPS, NOTES, STATUS  # noqa: E402
 
 KEPT = "kept"
 VALUES = {
