@@ -61,11 +61,11 @@ async def _findings(host: Host, config: ClusterConfig, endpoint: str | None) -> 
 
 async def _endpoints(asked: str | None) -> list[Finding]:
     """Whether CRI runtimes answer: at the socket asked about, else at well-known ones that are there."""
-    from podling.runtime import cri
+    from podling.runtime.cri.config import WELL_KNOWN, socket_of
 
     if asked is not None:
         return [await machine.find_endpoint(asked, required=True)]
-    there = [one for one in cri.WELL_KNOWN if cri.socket_of(one).exists()]
+    there = [one for one in WELL_KNOWN if socket_of(one).exists()]
     return [await machine.find_endpoint(one, required=False) for one in there]
 
 

@@ -196,11 +196,11 @@ async def _probe_cri(host: Host, config: ClusterConfig) -> list[Finding]:
 
 async def find_endpoint(endpoint: str, *, required: bool) -> Finding:
     """Whether a runtime that speaks CRI answers at ``endpoint``, and who it is."""
-    from podling.runtime import cri
+    from podling.runtime.cri.probe import probe
     from podling.runtime.interface import Unavailable
 
     try:
-        told = await cri.probe(endpoint)
+        told = await probe(endpoint)
     except Unavailable as error:
         fault, detail = str(error), ""
     else:
@@ -217,7 +217,9 @@ async def find_endpoint(endpoint: str, *, required: bool) -> Finding:
 
 
 def _make_cri(layout: Layout, config: ClusterConfig, plan: NodePlan) -> NodeParts:
-    from podling.runtime.cri import CriConfig, CriImages, CriRuntime
+    from podling.runtime.cri.config import CriConfig
+    from podling.runtime.cri.images import CriImages
+    from podling.runtime.cri.runtime import CriRuntime
 
     host = host_of(layout, plan)
     network = _network(layout, config, plan)

@@ -16,7 +16,9 @@ from oci_world import LoopbackNetwork
 
 from podling.runtime import linux
 from podling.runtime.cgroups import detect
-from podling.runtime.cri import PAUSE, CriConfig, CriImages, CriRuntime
+from podling.runtime.cri.config import CriConfig
+from podling.runtime.cri.images import PAUSE, CriImages
+from podling.runtime.cri.runtime import CriRuntime
 from podling.testing.runtime_suite import World
 
 MISSING = shutil.which("containerd") is None

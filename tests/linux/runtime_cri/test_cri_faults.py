@@ -13,7 +13,10 @@ import pytest
 from cri_world import LIMIT, Containerd, Node
 from loopback_registry import Registry, layer
 
-from podling.runtime.cri import PAUSE, CriImages, CriRuntime, cni, probe
+from podling.runtime.cri import cni
+from podling.runtime.cri.images import PAUSE, CriImages
+from podling.runtime.cri.probe import probe
+from podling.runtime.cri.runtime import CriRuntime
 from podling.runtime.interface import (
     ContainerState,
     CreateFault,

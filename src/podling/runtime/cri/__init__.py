@@ -3,12 +3,3 @@
 Chosen with ``podling up --runtime cri --runtime-endpoint unix:///...``.  ``runtime`` is the face; below it ``api`` makes the calls
 (``codec`` the messages, ``grpc`` and ``channel`` the connection), ``requests``, ``reports`` and ``status`` know what they mean.
 """
-
-from __future__ import annotations
-
-from .config import WELL_KNOWN, CriConfig, socket_of
-from .images import PAUSE, CriImages
-from .probe import probe
-from .runtime import CriRuntime
-
-__all__ = ["PAUSE", "WELL_KNOWN", "CriConfig", "CriImages", "CriRuntime", "probe", "socket_of"]
