@@ -192,6 +192,8 @@ class Agent(Service):
         itself = self._informers.get(core_v1.Node, field_selector=f"metadata.name={self.config.node_name}")
         itself.add_handler(Handler(on_update=lambda _, seen: node.learn(seen)))
         itself.add_handler(nodeevents.handler(kit))
+        learn = self._csi.attachments.learn
+        itself.add_handler(Handler(on_add=learn, on_update=lambda _, seen: learn(seen)))
         await self._informers.start()
         await self._informers.wait_synced()
         self._pods = Pods(
@@ -293,7 +295,7 @@ class Agent(Service):
         tokens = Tokens(self._client, clock=clock)
         services = self._informers.get(core_v1.Service)
         node = self._node = self._node_object(found, facts, info)
-        self._csi = Csi(paths, self._client, node=lambda: node.node, on_change=self._drivers_changed)
+        self._csi = self._csi_of(paths, node)
         claims = Claims(self._client, node=config.node_name, node_labels=self._labels, pods=paths.pods)
         kit = Kit(
             config=config,
@@ -318,6 +320,7 @@ class Agent(Service):
                 ),
                 claims=claims,
                 drivers=self._csi.drivers,
+                attachments=self._csi.attachments,
                 facts=facts.of_pod,
             ),
             references=references,
@@ -338,6 +341,10 @@ class Agent(Service):
             pressure=self._pressure,
         )
         return kit
+
+    def _csi_of(self, paths: Paths, node: NodeObject) -> Csi:
+        name = self.config.node_name
+        return Csi(paths, self._client, name=name, node=lambda: node.node, on_change=self._drivers_changed)
 
     def _puller(self, paths: Paths, node: NodeObject) -> ImagePuller:
         return ImagePuller(
@@ -393,7 +400,7 @@ class Agent(Service):
             self._pods.wake(uid)
 
     def _drivers_changed(self) -> None:
-        """A CSI driver has come: what waited for it is tried again."""
+        """A CSI driver has come or a volume was attached: what waited for it is tried again."""
         for worker in self._pods.workers() if self._pods is not None else ():
             worker.references_changed()
 

@@ -2,7 +2,7 @@
 
 AgentFault
 ├── ConfigFault      a container's spec cannot be turned into a container now (status reason CreateContainerConfigError)
-├── VolumeFault      a volume cannot be set up; ``event`` is the reason of the Event (FailedMount)
+├── VolumeFault      a volume cannot be set up; ``event`` is the reason of the Event (FailedMount), "" for none
 ├── VolumeFaults     some volumes of a Pod cannot be set up
 ├── ProbeFault       a probe could not be carried out at all (its result does not count)
 └── NotRunning       a request names a Pod or container that is not here or not in a state to serve it

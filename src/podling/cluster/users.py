@@ -21,6 +21,7 @@ _ACCOUNTS = {
     "garbage-collector-controller": "generic-garbage-collector",
     "horizontal-pod-autoscaler-controller": "horizontal-pod-autoscaler",
     "node-lifecycle-controller": "node-controller",
+    "persistentvolume-attach-detach-controller": "attachdetach-controller",
     "persistentvolume-binder-controller": "persistent-volume-binder",
     "persistentvolume-expander-controller": "expand-controller",
     "persistentvolume-protection-controller": "pv-protection-controller",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from . import (
+    attachdetach,
     certificates,
     clusterroleaggregation,
     cronjob,
@@ -67,6 +68,7 @@ CONTROLLERS: Mapping[str, Build] = {
     ephemeralvolume.NAME: ephemeralvolume.controller,
     persistentvolume.NAME: persistentvolume.controller,
     localpath.NAME: localpath.controller,
+    attachdetach.NAME: attachdetach.controller,
     persistentvolumeexpander.NAME: persistentvolumeexpander.controller,
     persistentvolumeclaimprotection.NAME: persistentvolumeclaimprotection.controller,
     persistentvolumeprotection.NAME: persistentvolumeprotection.controller,

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 ALL = "*"
 SUFFIX = "-controller"
 ALIASES: Mapping[str, str] = {
+    "attachdetach": "persistentvolume-attach-detach-controller",
     "endpoint": "endpoints-controller",
     "endpointslicemirroring": "endpointslice-mirroring-controller",
     "garbagecollector": "garbage-collector-controller",

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 
 from podling.agent.csi.messages import CODEC
+from podling.agent.volumes import loop
 from podling.runtime import linux
 
 NAME = "test.csi.podling.dev"
@@ -21,9 +22,11 @@ class Driver:
     """``calls``: the methods that were called, with their fields; ``kind`` and ``versions`` are how it introduces itself.
 
     ``stages``: volumes are staged first and publishing is a bind mount of what was staged.
+    ``blocks`` is where the files behind raw blocks lie.
     """
 
     stages: bool = False
+    blocks: Path = Path("/nonexistent")
     kind: str = "CSIPlugin"
     versions: tuple[str, ...] = ("1.0.0",)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -45,6 +48,12 @@ class Driver:
         if "fail" in wanted["volume_context"]:
             raise LookupError(wanted["volume_context"]["fail"])
         target = Path(wanted["target_path"])
+        if "block" in wanted["volume_capability"]:
+            file = self.blocks / wanted["volume_id"]
+            loop.make_file(file, 1 << 20)
+            target.touch()
+            linux.mount(str(loop.attach(file)), str(target), flags=linux.MS_BIND)
+            return {}
         target.mkdir(exist_ok=True)
         if wanted["staging_target_path"]:
             linux.mount(wanted["staging_target_path"], str(target), flags=linux.MS_BIND)
@@ -59,19 +68,25 @@ class Driver:
 
     async def stage(self, wanted: dict[str, Any]) -> dict[str, Any]:
         staging = wanted["staging_target_path"]
+        if "block" in wanted["volume_capability"]:
+            return {}
         if not Path(staging).is_mount():
             linux.mount("none", staging, "tmpfs", data="mode=0755")
         return {}
 
     async def unstage(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        assert linux.unmount(wanted["staging_target_path"])
+        if (self.blocks / wanted["volume_id"]).exists():
+            loop.detach(self.blocks)
+        else:
+            assert linux.unmount(wanted["staging_target_path"])
         return {}
 
     async def unpublish(self, wanted: dict[str, Any]) -> dict[str, Any]:
         target = Path(wanted["target_path"])
         linux.unmount(str(target))
-        if target.exists():
+        if target.is_dir():
             target.rmdir()
+        target.unlink(missing_ok=True)
         return {}
 
     @asynccontextmanager

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -14,7 +17,13 @@ from real_world import PATIENCE, SLEEP, RealWorld, sh
 
 from podling.agent.csi.csinode import NODE_IDS
 from podling.agent.paths import Paths
+from podling.aio.clock import SystemClock
 from podling.api.types import core_v1, meta_v1, storage_v1
+from podling.client.informers import Informers
+from podling.controllers import attachdetach
+from podling.controllers.loop import Controllers
+from podling.controllers.reconcile import Context
+from podling.controllers.settings import ControllerSettings
 from podling.runtime import linux
 
 
@@ -97,18 +106,20 @@ async def test_what_a_driver_refuses_is_told_in_its_words(world: RealWorld):
         assert not [*Paths(world.host.state_dir).pods.glob("*/volumes/kubernetes.io~csi/*/vol_data.json")]
 
 
-async def claim(world: RealWorld, name: str, handle: str) -> None:
+async def claim(world: RealWorld, name: str, handle: str, **fields: Any) -> None:
     """A claim that is bound to a volume of the driver, for Pods of any node."""
     capacity = {"storage": "1Mi"}
     source = {"driver": NAME, "volumeHandle": handle, "volumeAttributes": {"share": "docs"}}
-    spec = {"capacity": capacity, "accessModes": ["ReadWriteMany"], "csi": source}
+    spec = {"capacity": capacity, "accessModes": ["ReadWriteMany"], "csi": source, **fields}
     ref = {"kind": "PersistentVolumeClaim", "namespace": "default", "name": name}
     volumes, claims = (
         world.client.resource(core_v1.PersistentVolume),
         world.client.resource(core_v1.PersistentVolumeClaim),
     )
     wanted = {"accessModes": ["ReadWriteMany"], "resources": {"requests": capacity}, "volumeName": handle}
-    made = await world.make(core_v1.PersistentVolumeClaim, name, spec=wanted | {"storageClassName": ""})
+    made = await world.make(
+        core_v1.PersistentVolumeClaim, name, spec=wanted | {"storageClassName": ""} | fields
+    )
     body = {"metadata": {"name": handle}, "spec": spec | {"claimRef": ref | {"uid": made.metadata.uid}}}
     await volumes.create(msgspec.convert(body, core_v1.PersistentVolume))
     bound = {"status": {"phase": "Bound", "accessModes": ["ReadWriteMany"], "capacity": capacity}}
@@ -146,13 +157,85 @@ async def test_volume_behind_a_claim_is_staged_once_for_all_pods_of_the_node(wor
         assert not linux.mounts_below(staging)
 
 
-async def test_volume_that_must_be_attached_is_refused_by_name(world: RealWorld):
-    drivers = world.client.resource(storage_v1.CSIDriver)
-    await drivers.create(storage_v1.CSIDriver(metadata=meta_v1.ObjectMeta(name=NAME)))
+@asynccontextmanager
+async def attaching(world: RealWorld) -> AsyncIterator[None]:
+    """The controller that says what is to be attached."""
+    client, chance = world.client, Random()
+    async with AsyncExitStack() as stack:
+        informers = Informers(client, random=chance)
+        stack.push_async_callback(informers.stop)
+        await informers.start()
+        context = Context(
+            clients=lambda _: client,
+            informers=informers,
+            clock=SystemClock(),
+            random=chance,
+            settings=ControllerSettings(root_ca=""),
+        )
+        controllers = Controllers(context, {attachdetach.NAME: attachdetach.controller})
+        stack.push_async_callback(controllers.stop)
+        await controllers.start()
+        yield
+
+
+async def attachment(world: RealWorld, *, gone: bool = False) -> storage_v1.VolumeAttachment | None:
+    """The one that there is, or None once there is none."""
+    found = world.client.resource(storage_v1.VolumeAttachment)
+    async with asyncio.timeout(PATIENCE):
+        while bool(items := (await found.list()).items) is gone:
+            pass
+    return items[0] if items else None
+
+
+async def test_volume_that_must_be_attached_waits_for_its_attacher_and_is_detached_in_the_end(
+    world: RealWorld,
+):
     await claim(world, "attached", "disk-7")
-    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "attached"}}]
-    await world.create("web", sh(SLEEP), volumes=volumes)
-    await told(world, f"CSI driver {NAME}: volumes of it must be attached (attachRequired)")
+    driver = Driver(stages=True)
+    async with driver.serving(Paths(world.host.state_dir).plugins_registry), attaching(world):
+        volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "attached"}}]
+        container = sh(SLEEP, volumeMounts=[{"name": "v", "mountPath": "/v"}])
+        await world.create("web", container, volumes=volumes)
+        made = await attachment(world)
+        assert made is not None
+        assert (made.spec.attacher, made.spec.node_name) == (NAME, "node-1")
+        assert not driver.of("NodeStageVolume")
+        status = {"attached": True, "attachmentMetadata": {"device": "/dev/disk7"}}
+        writes = world.client.resource(storage_v1.VolumeAttachment)
+        await writes.patch(made.metadata.name or "", {"status": status}, subresource="status")
+        await world.until_ready("web")
+        for call in driver.of("NodeStageVolume") + driver.of("NodePublishVolume"):
+            assert call["publish_context"] == {"device": "/dev/disk7"}
+        nodes = world.client.resource(core_v1.Node)
+        told = (await nodes.get("node-1")).status
+        unique = f"kubernetes.io/csi/{NAME}^disk-7"
+        assert ([each.name for each in told.volumes_attached], told.volumes_in_use) == ([unique], [unique])
+        assert not any("according to node status" in message for _, message in await world.events("web"))
+        await world.pods.delete("web", namespace="default", grace_period_seconds=0)
+        await attachment(world, gone=True)
+        assert driver.of("NodeUnstageVolume"), "nothing is detached before it is unmounted"
+
+
+async def test_raw_block_of_a_driver_is_a_device_in_the_container(world: RealWorld, tmp_path: Path):
+    drivers = world.client.resource(storage_v1.CSIDriver)
+    spec = storage_v1.CSIDriverSpec(attach_required=False)
+    await drivers.create(storage_v1.CSIDriver(metadata=meta_v1.ObjectMeta(name=NAME), spec=spec))
+    await claim(world, "raw", "raw-7", volumeMode="Block")
+    driver = Driver(stages=True, blocks=tmp_path)
+    async with driver.serving(Paths(world.host.state_dir).plugins_registry):
+        volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "raw"}}]
+        container = sh(SLEEP, volumeDevices=[{"name": "v", "devicePath": "/dev/raw"}])
+        await world.create("web", container, volumes=volumes)
+        uid = (await world.until_ready("web")).metadata.uid
+        await world.run("web", "sh", "-c", "test -b /dev/raw && echo hello > /dev/raw && sync")
+        assert (tmp_path / "raw-7").read_bytes().startswith(b"hello")
+        (published,) = driver.of("NodePublishVolume")
+        assert "block" in published["volume_capability"]
+        assert published["target_path"].endswith(f"/volumeDevices/publish/raw-7/{uid}")
+        await world.pods.delete("web", namespace="default", grace_period_seconds=0)
+        await world.until_gone("web")
+        await until(lambda: driver.of("NodeUnstageVolume"))
+        assert not linux.mounts_below(published["target_path"])
 
 
 async def test_plugins_that_are_no_drivers_of_this_kind_are_told_so(world: RealWorld):

@@ -3,5 +3,5 @@
     a driver's registrar puts a socket into plugins_registry/ -> ``registration`` asks it who it is and tells it whether it is taken
     -> ``drivers`` knows it, the node's CSINode shows it -> ``volumes/csi`` has it publish and unpublish volumes
 
-``publication`` is how a volume comes and goes.  Volumes that must be attached to a node are not: there is no attacher here.
+``publication`` is how a volume comes and goes, ``attachments`` how those that must be attached to the node are waited for.
 """

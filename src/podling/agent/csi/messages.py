@@ -43,6 +43,7 @@ CODEC = Codec(
         ],
         "NodeStageVolumeRequest": {
             "volume_id": "1 string",
+            "publish_context": "2 map",
             "staging_target_path": "3 string",
             "volume_capability": "4 VolumeCapability",
             "secrets": "5 map",
@@ -53,6 +54,7 @@ CODEC = Codec(
         "NodeUnstageVolumeResponse": {},
         "NodePublishVolumeRequest": {
             "volume_id": "1 string",
+            "publish_context": "2 map",
             "staging_target_path": "3 string",
             "target_path": "4 string",
             "volume_capability": "5 VolumeCapability",
@@ -61,7 +63,12 @@ CODEC = Codec(
             "volume_context": "8 map",
         },
         "NodePublishVolumeResponse": {},
-        "VolumeCapability": {"mount": "2 MountVolume", "access_mode": "3 AccessMode"},
+        "VolumeCapability": {
+            "block": "1 BlockVolume",
+            "mount": "2 MountVolume",
+            "access_mode": "3 AccessMode",
+        },
+        "BlockVolume": {},
         "MountVolume": {"fs_type": "1 string", "mount_flags": "2 string*", "volume_mount_group": "3 string"},
         "AccessMode": {"mode": "1 Mode"},
         "Mode": [

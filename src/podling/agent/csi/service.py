@@ -8,22 +8,25 @@ from podling.agent.paths import Paths
 from podling.api.types import core_v1
 from podling.client.client import Client
 
+from .attachments import Attachments
 from .csinode import CsiNode
 from .drivers import Drivers
 from .registration import Registration
 
 
 class Csi:
-    """``node`` gives the Node's object; ``on_change``: a driver has come."""
+    """``name`` is the node's, ``node`` gives its object; ``on_change``: a driver has come, or a volume was attached."""
 
     def __init__(
         self,
         paths: Paths,
         client: Client,
         *,
+        name: str,
         node: Callable[[], core_v1.Node],
         on_change: Callable[[], None],
     ) -> None:
+        self.attachments = Attachments(client, node=name, pods=paths.pods, on_change=on_change)
         self.drivers = Drivers(paths.plugins / "kubernetes.io" / "csi")
         self._shown = CsiNode(client, node)
         self._registration = Registration(
@@ -36,6 +39,7 @@ class Csi:
 
     async def close(self) -> None:
         await self._registration.close()
+        await self.attachments.close()
 
     async def _publish(self) -> None:
         await self._shown.write(self.drivers.all())

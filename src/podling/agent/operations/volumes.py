@@ -26,7 +26,7 @@ async def mount(kit: Kit, memory: Memory, _: MountVolumes) -> None:
         again_at = memory.fail("volumes", MOUNT, kit.clock.now())
         if memory.changes == changes:  # else what was lacking may have come meanwhile
             memory.volumes_retry_at = again_at
-        for fault in failed.faults.values():
+        for fault in filter(lambda each: each.event, failed.faults.values()):
             kit.tell(memory.pod, "Warning", fault.event, str(fault))
         if now - memory.volumes_wanted_at >= PATIENCE_SECONDS:
             memory.volumes_wanted_at = now

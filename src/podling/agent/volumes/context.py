@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +42,10 @@ class Objects(Protocol):
 
     def csi_drivers(self) -> Drivers:
         """The drivers of this node."""
+        ...
+
+    async def attachment(self, source: core_v1.CSIPersistentVolumeSource) -> Mapping[str, str]:
+        """What attaching told of a volume, which the Pod uses from now on.  Raises ``VolumeFault`` while it is not attached."""
         ...
 
     async def persistent_volume(self, pod: core_v1.Pod, use: claims.Use) -> core_v1.PersistentVolume:

@@ -1,7 +1,7 @@
 """``csi``: volumes of CSI drivers, made for one Pod (inline, ephemeral) or behind a claim, mounted by the driver.
 
-Drivers whose volumes must be attached to the node first (``attachRequired``, the default) need an attacher, which is not here: they are
-refused by name.
+Volumes that must be attached to the node first (``attachRequired``, the default) wait for that: `controllers/attachdetach` asks for it, the
+driver's attacher does it, ``csi/attachments`` sees it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from podling.agent.csi.drivers import SINGLE_WRITER, Driver
 from podling.agent.csi.publication import EPHEMERAL, PERSISTENT, Publication
 from podling.agent.errors import VolumeFault
 from podling.api import times
+from podling.api.storage import attachments
 from podling.api.types import core_v1, storage_v1
 
 from . import ownership
@@ -67,16 +68,16 @@ async def set_up_persistent(ctx: Context, volume: core_v1.PersistentVolume) -> P
     spec = volume.spec or core_v1.PersistentVolumeSpec()
     source = spec.csi or core_v1.CSIPersistentVolumeSource()
     folder = ctx.path.parents[1] / publication.FOLDER / (volume.metadata.name or "")
-    place = publication.target(folder)
+    root = ctx.objects.csi_drivers().staging
+    uid = ctx.pod.metadata.uid or ""
+    block = publication.device(root, folder.name, uid) if spec.volume_mode == "Block" else None
+    place = block or publication.target(folder)
     known = await ctx.objects.csi_driver(source.driver)
     if _is_done(place, known):
         return place
-    if spec.volume_mode == "Block":
-        raise VolumeFault(f"raw blocks of CSI drivers are not supported by this node ({source.driver})")
     told = _allowed(known, source.driver, PERSISTENT)
-    if told.attach_required is not False:
-        why = "volumes of it must be attached (attachRequired), and nothing here attaches volumes"
-        raise VolumeFault(f"CSI driver {source.driver}: {why}", event="FailedAttachVolume")
+    attached = attachments.unique_name(source) if attachments.must_attach(known) else ""
+    attachment = await ctx.objects.attachment(source) if attached else {}
     driver = _registered(ctx, source.driver)
     by_driver = await publication.publish(
         Publication(
@@ -93,9 +94,14 @@ async def set_up_persistent(ctx: Context, volume: core_v1.PersistentVolume) -> P
             stage_secrets=await _secrets(ctx, source.node_stage_secret_ref),
             context=source.volume_attributes or {},
             told=await _told(ctx, told, PERSISTENT),
+            block=block,
+            attached=attached,
+            attachment=attachment,
         ),
-        ctx.objects.csi_drivers().staging,
+        root,
     )
+    if block is not None:
+        return place
     alone = not {"ReadWriteMany", "ReadOnlyMany"} & {*(spec.access_modes or [])}
     if (
         not by_driver
@@ -125,7 +131,8 @@ def gives_group(policy: str | None, *, fs_type: str | None, readonly: bool) -> b
 
 
 def _is_done(place: Path, known: storage_v1.CSIDriver | None) -> bool:
-    return place.is_mount() and not (known and known.spec.requires_republish)
+    there = place.is_mount() or place.is_block_device()
+    return there and not (known and known.spec.requires_republish)
 
 
 def _allowed(found: storage_v1.CSIDriver | None, name: str, mode: str) -> storage_v1.CSIDriverSpec:

@@ -6,12 +6,13 @@ Everything about a Pod's volumes can be told from its spec and the files, so a n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from podling.agent.claims import Claims
 from podling.agent.csi import publication
+from podling.agent.csi.attachments import Attachments
 from podling.agent.csi.drivers import Drivers
 from podling.agent.errors import AgentFault, VolumeFault, VolumeFaults
 from podling.agent.paths import Paths
@@ -41,6 +42,7 @@ class _Objects:
     certificates: PodCertificates
     claims: Claims
     drivers: Drivers
+    attachments: Attachments
 
     async def config_map(self, namespace: str, name: str) -> core_v1.ConfigMap | None:
         return await self.references.config_map(self.holder, namespace, name)
@@ -65,6 +67,9 @@ class _Objects:
     def csi_drivers(self) -> Drivers:
         return self.drivers
 
+    async def attachment(self, source: core_v1.CSIPersistentVolumeSource) -> Mapping[str, str]:
+        return await self.attachments.published(self.holder, source)
+
     async def persistent_volume(self, pod: core_v1.Pod, use: Use) -> core_v1.PersistentVolume:
         return await self.claims.volume_of(pod, use)
 
@@ -81,6 +86,7 @@ class VolumeManager:
         certificates: PodCertificates,
         claims: Claims,
         drivers: Drivers,
+        attachments: Attachments,
         facts: Callable[[], Facts],
     ) -> None:
         self._paths = paths
@@ -89,6 +95,7 @@ class VolumeManager:
         self._certificates = certificates
         self._claims = claims
         self._drivers = drivers
+        self._attachments = attachments
         self._facts = facts
         self._mounted: dict[str, Mounted] = {}
 
@@ -140,6 +147,7 @@ class VolumeManager:
         Raises ``VolumeFault`` if a driver does not let go of a volume; nothing is removed then.
         """
         await publication.tear_down(self._paths.volumes(uid), self._drivers)
+        self._attachments.release(uid)
         self._references.release(uid)
         self._tokens.release(uid)
         self._certificates.release(uid)
@@ -155,7 +163,13 @@ class VolumeManager:
             for place in (path, memory):
                 place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             objects = _Objects(
-                uid, self._references, self._tokens, self._certificates, self._claims, self._drivers
+                uid,
+                self._references,
+                self._tokens,
+                self._certificates,
+                self._claims,
+                self._drivers,
+                self._attachments,
             )
             return await plugin.set_up(
                 Context(
