@@ -57,7 +57,7 @@ class Resource:
 
     @cached_property
     def rules(self) -> validation.Rules:
-        return validation.of(self.storage)
+        return validation.of(self.storage, served=self.kind)
 
     def __repr__(self) -> str:
         return f"<Resource {self.kind.api_version} {self.kind.plural}>"

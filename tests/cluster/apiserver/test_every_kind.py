@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ def adapted(row: Kind, name: str, made: dict[str, Any]) -> dict[str, Any]:
         made["spec"] = {**made["spec"], "request": signing_request()}
     if row.kind == "APIService":
         made["spec"] = {**made["spec"], "version": name.partition(".")[0]}
+    if row.kind == "ClusterTrustBundle":
+        made["spec"] = {**made["spec"], "trustBundle": trust_anchor()}
     if row.kind == "CustomResourceDefinition":
         plural = name.partition(".")[0]
         spelled = {
@@ -64,6 +67,21 @@ def signing_request() -> str:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ali")])
     asked = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
     return base64.b64encode(asked.public_bytes(serialization.Encoding.PEM)).decode()
+
+
+@cache
+def trust_anchor() -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "root")])
+    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def names(row: Kind) -> tuple[str, str]:

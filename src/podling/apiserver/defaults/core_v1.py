@@ -87,6 +87,8 @@ def replication_controller(body: core_v1.ReplicationController) -> None:
 
 
 def pod_template(body: core_v1.PodTemplate) -> None:
+    if body.template is None:
+        body.template = core_v1.PodTemplateSpec()
     template(body.template)
 
 

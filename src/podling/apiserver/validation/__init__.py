@@ -31,6 +31,7 @@ _MODULES = {
     "admissionregistration_v1:ValidatingAdmissionPolicy": "validating_admission_policy",
     "admissionregistration_v1:ValidatingAdmissionPolicyBinding": "validating_policy_binding",
     "admissionregistration_v1:ValidatingWebhookConfiguration": "webhook_configuration",
+    "apiregistration_v1:APIService": "api_service",
     "apps_v1:ControllerRevision": "controller_revision",
     "apps_v1:DaemonSet": "daemon_set",
     "apps_v1:Deployment": "deployment",
@@ -40,22 +41,27 @@ _MODULES = {
     "batch_v1:CronJob": "cron_job",
     "batch_v1:Job": "job",
     "certificates_v1:CertificateSigningRequest": "certificate_signing_request",
+    "certificates_v1:ClusterTrustBundle": "cluster_trust_bundle",
     "coordination_v1:Lease": "lease",
     "coordination_v1beta1:LeaseCandidate": "lease_candidate",
     "core_v1:ConfigMap": "config_map",
     "core_v1:Endpoints": "endpoints",
+    "core_v1:Event": "event",
     "core_v1:LimitRange": "limit_range",
     "core_v1:Namespace": "namespace",
     "core_v1:Node": "node",
     "core_v1:PersistentVolume": "persistent_volume",
     "core_v1:PersistentVolumeClaim": "persistent_volume_claim",
     "core_v1:Pod": "pod",
+    "core_v1:PodTemplate": "pod_template",
+    "core_v1:ReplicationController": "replication_controller",
     "core_v1:ResourceQuota": "resource_quota",
     "core_v1:Secret": "secret",
     "core_v1:Service": "service",
     "node_v1:RuntimeClass": "runtime_class",
     "policy_v1:PodDisruptionBudget": "pod_disruption_budget",
     "discovery_v1:EndpointSlice": "endpoint_slice",
+    "events_v1:Event": "strict_event",
     "flowcontrol_v1:FlowSchema": "flow_schema",
     "flowcontrol_v1:PriorityLevelConfiguration": "priority_level",
     "networking_v1:Ingress": "ingress",
@@ -95,9 +101,9 @@ _RULES = ("create", "update", "update_status", "update_approval")
 _NONE = Rules(_no_rules, _no_rules, _no_rules, _no_rules)
 
 
-def of(kind: Kind) -> Rules:
-    """The rules of a kind."""
-    name = _MODULES.get(kind.type)
+def of(kind: Kind, *, served: Kind | None = None) -> Rules:
+    """The rules of a stored kind; those of the version `served` where that has some of its own, for the stored body too."""
+    name = (_MODULES.get(served.type) if served is not None else None) or _MODULES.get(kind.type)
     if name is None:
         return _NONE
     module = importlib.import_module(f"{__name__}.{name}")
