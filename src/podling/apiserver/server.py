@@ -147,7 +147,12 @@ class ApiServer(Service):
         }
         world = World(collections, config, chance)
         self._authorizer = FollowingAuthorizer(
-            world, NodeAuthorizer(NODE_RULES, lambda name: _pods_on(world, name))
+            world,
+            NodeAuthorizer(
+                NODE_RULES,
+                lambda name: _pods_on(world, name),
+                volumes=lambda: world.bodies(kinds.PERSISTENT_VOLUME),
+            ),
         )
         tokens = ServiceAccountTokens(
             issuer=config.service_account_issuer,

@@ -106,10 +106,12 @@ async def test_what_a_driver_refuses_is_told_in_its_words(world: RealWorld):
         assert not [*Paths(world.host.state_dir).pods.glob("*/volumes/kubernetes.io~csi/*/vol_data.json")]
 
 
-async def claim(world: RealWorld, name: str, handle: str, **fields: Any) -> None:
+async def claim(world: RealWorld, name: str, handle: str, *, secret: bool = False, **fields: Any) -> None:
     """A claim that is bound to a volume of the driver, for Pods of any node."""
     capacity = {"storage": "1Mi"}
+    key = {"namespace": "storage", "name": "key"}
     source = {"driver": NAME, "volumeHandle": handle, "volumeAttributes": {"share": "docs"}}
+    source |= {"nodeStageSecretRef": key, "nodePublishSecretRef": key} if secret else {}
     spec = {"capacity": capacity, "accessModes": ["ReadWriteMany"], "csi": source, **fields}
     ref = {"kind": "PersistentVolumeClaim", "namespace": "default", "name": name}
     volumes, claims = (
@@ -130,7 +132,13 @@ async def test_volume_behind_a_claim_is_staged_once_for_all_pods_of_the_node(wor
     drivers = world.client.resource(storage_v1.CSIDriver)
     spec = storage_v1.CSIDriverSpec(attach_required=False)
     await drivers.create(storage_v1.CSIDriver(metadata=meta_v1.ObjectMeta(name=NAME), spec=spec))
-    await claim(world, "shared", "share-7")
+    await claim(world, "shared", "share-7", secret=True)
+    meta = meta_v1.ObjectMeta(name="key", namespace="storage")
+    word = base64.b64encode(b"sesame").decode()
+    await world.client.resource(core_v1.Namespace).create(
+        core_v1.Namespace(metadata=meta_v1.ObjectMeta(name="storage"))
+    )
+    await world.client.resource(core_v1.Secret).create(core_v1.Secret(metadata=meta, data={"word": word}))
     driver = Driver(stages=True)
     async with driver.serving(Paths(world.host.state_dir).plugins_registry):
         container = sh(SLEEP, volumeMounts=[{"name": "v", "mountPath": "/v"}])
@@ -146,6 +154,8 @@ async def test_volume_behind_a_claim_is_staged_once_for_all_pods_of_the_node(wor
             "MULTI_NODE_MULTI_WRITER"
         }
         assert {each["volume_context"]["share"] for each in published} == {"docs"}
+        for call in published + driver.of("NodeStageVolume"):
+            assert call["secrets"] == {"word": "sesame"}
         (staging,) = {each["staging_target_path"] for each in published}
         for name, unstaged in (("one", []), ("two", [staging])):
             await world.pods.delete(name, namespace="default", grace_period_seconds=0)

@@ -7,7 +7,7 @@ ClusterRole ``system:node``, whose rules stand in ``NODE_RULES``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from podling.api.types import core_v1, rbac_v1
 from podling.apiserver.request import RequestInfo, UserInfo
@@ -21,6 +21,7 @@ LEASE_VERBS = ("create", "delete", "get", "patch", "update")
 
 PodsOf = Callable[[str], Sequence[core_v1.Pod]]
 """The Pods bound to a node, by its name."""
+Volumes = Callable[[], Iterable[core_v1.PersistentVolume]]
 
 
 def node_of(user: UserInfo) -> str:
@@ -30,11 +31,12 @@ def node_of(user: UserInfo) -> str:
 
 
 class NodeAuthorizer:
-    """Judges requests of nodes' agents.  ``rules`` are those that every agent has."""
+    """Judges requests of nodes' agents.  ``rules`` are those that every agent has, ``volumes`` all of the cluster."""
 
-    def __init__(self, rules: Sequence[rbac_v1.PolicyRule], pods_of: PodsOf) -> None:
+    def __init__(self, rules: Sequence[rbac_v1.PolicyRule], pods_of: PodsOf, volumes: Volumes) -> None:
         self._rules = rules
         self._pods_of = pods_of
+        self._volumes = volumes
 
     def allows(self, user: UserInfo, info: RequestInfo) -> bool:
         """Whether the agent of a node may do this; False for anybody else."""
@@ -68,9 +70,17 @@ class NodeAuthorizer:
         return ""
 
     def _refers(self, node: str, info: RequestInfo) -> bool:
-        reads = REFERENCES[info.resource]
-        return any(
-            info.name in reads(pod) for pod in self._pods_of(node) if pod.metadata.namespace == info.namespace
+        reads, pods = REFERENCES[info.resource], self._pods_of(node)
+        if any(info.name in reads(pod) for pod in pods if pod.metadata.namespace == info.namespace):
+            return True
+        return info.resource == "secrets" and self._is_behind(pods, info)
+
+    def _is_behind(self, pods: Sequence[core_v1.Pod], info: RequestInfo) -> bool:
+        """Whether a volume behind a claim of these Pods has its driver shown the Secret, of whatever namespace."""
+        claims = {(pod.metadata.namespace, claim) for pod in pods for claim in claims_of(pod)}
+        return bool(claims) and any(
+            _claimed(volume) in claims and (info.namespace, info.name) in secrets_behind(volume)
+            for volume in self._volumes()
         )
 
     def _runs_as(self, node: str, info: RequestInfo) -> bool:
@@ -129,6 +139,24 @@ def claims_of(pod: core_v1.Pod) -> Iterator[str]:
             yield volume.persistent_volume_claim.claim_name
         elif volume.ephemeral is not None:
             yield f"{pod.metadata.name}-{volume.name}"
+
+
+def secrets_behind(volume: core_v1.PersistentVolume) -> Iterator[tuple[str, str]]:
+    """Namespace and name of all Secrets that a volume's driver is shown."""
+    source = (volume.spec.csi if volume.spec else None) or core_v1.CSIPersistentVolumeSource()
+    refs = (
+        source.controller_publish_secret_ref,
+        source.node_publish_secret_ref,
+        source.node_stage_secret_ref,
+        source.controller_expand_secret_ref,
+        source.node_expand_secret_ref,
+    )
+    yield from ((ref.namespace or "", ref.name or "") for ref in refs if ref is not None)
+
+
+def _claimed(volume: core_v1.PersistentVolume) -> tuple[str | None, str | None]:
+    ref = (volume.spec.claim_ref if volume.spec else None) or core_v1.ObjectReference()
+    return ref.namespace, ref.name
 
 
 def _projections(spec: core_v1.PodSpec) -> Iterator[core_v1.VolumeProjection]:

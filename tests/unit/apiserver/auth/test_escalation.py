@@ -29,7 +29,7 @@ def authorizer():
     for obj in bootstrap_objects():
         rbac.put(obj)
     rbac.put(binding("admins", "admin", subject="ann"))
-    return Authorizer(rbac, NodeAuthorizer(NODE_RULES, lambda name: ()))
+    return Authorizer(rbac, NodeAuthorizer(NODE_RULES, lambda name: (), volumes=lambda: ()))
 
 
 def binding(name, role, *, namespace="a", kind="ClusterRole", subject="bob"):

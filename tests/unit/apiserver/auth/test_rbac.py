@@ -183,7 +183,7 @@ def pod_with_secret(name: str, secret: str) -> core_v1.Pod:
 
 def test_a_node_reads_the_secrets_of_its_own_pods_only() -> None:
     pods = {"n1": [pod_with_secret("p", "mine")], "n2": [pod_with_secret("q", "theirs")]}
-    nodes = NodeAuthorizer(NODE_RULES, lambda node: pods.get(node, []))
+    nodes = NodeAuthorizer(NODE_RULES, lambda node: pods.get(node, []), volumes=lambda: ())
     one = UserInfo("system:node:n1", groups=("system:nodes",))
     assert nodes.allows(one, asks("get", "secrets", namespace="a", name="mine"))
     assert not nodes.allows(one, asks("get", "secrets", namespace="a", name="theirs"))
@@ -198,8 +198,32 @@ def test_a_node_reads_the_secrets_of_its_own_pods_only() -> None:
     assert not nodes.allows(UserInfo("system:node:n1"), asks("get", "secrets", namespace="a", name="mine"))
 
 
+def test_a_node_reads_the_secrets_of_volumes_behind_claims_of_its_own_pods() -> None:
+    claimed = core_v1.PersistentVolumeClaimVolumeSource(claim_name="c")
+    user = pod_with_secret("p", "mine")
+    assert user.spec is not None
+    user.spec.volumes = [core_v1.Volume(name="v", persistent_volume_claim=claimed)]
+    shown = core_v1.CSIPersistentVolumeSource(
+        node_stage_secret_ref=core_v1.SecretReference(namespace="storage", name="key")
+    )
+    volumes = [
+        core_v1.PersistentVolume(
+            spec=core_v1.PersistentVolumeSpec(
+                csi=shown, claim_ref=core_v1.ObjectReference(namespace="a", name="c")
+            )
+        )
+    ]
+    pods = {"n1": [user], "n2": [pod_with_secret("q", "theirs")]}
+    nodes = NodeAuthorizer(NODE_RULES, lambda node: pods.get(node, []), volumes=lambda: volumes)
+    one, two = (UserInfo(f"system:node:{name}", groups=("system:nodes",)) for name in pods)
+    assert nodes.allows(one, asks("get", "secrets", namespace="storage", name="key"))
+    assert not nodes.allows(one, asks("get", "secrets", namespace="storage", name="other"))
+    assert not nodes.allows(one, asks("get", "secrets", namespace="a", name="key"))
+    assert not nodes.allows(two, asks("get", "secrets", namespace="storage", name="key"))
+
+
 def test_refusals_read_as_upstreams(rbac: Rbac) -> None:
-    authorizer = Authorizer(rbac, NodeAuthorizer(NODE_RULES, lambda node: []))
+    authorizer = Authorizer(rbac, NodeAuthorizer(NODE_RULES, lambda node: [], volumes=lambda: ()))
     with pytest.raises(errors.Forbidden) as listing:
         authorizer.check(ANN, asks("list", "pods", namespace="default"))
     assert listing.value.message == (

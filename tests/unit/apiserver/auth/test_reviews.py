@@ -28,7 +28,7 @@ def authorizer():
         ("gone-too", "", "lost", rbac_v1.Subject(kind="User", name="bob")),
     ):
         bind(rbac, name, namespace, role, subject)
-    return Authorizer(rbac, NodeAuthorizer(NODE_RULES, lambda name: ()))
+    return Authorizer(rbac, NodeAuthorizer(NODE_RULES, lambda name: (), volumes=lambda: ()))
 
 
 def bind(rbac, name, namespace, role, subject):
