@@ -57,6 +57,7 @@ def candidate(**spec):
     return msgspec.convert({"metadata": {"name": "c"}, "spec": spec}, coordination_v1beta1.LeaseCandidate)
 
 
+BEHIND = f'spec.binaryVersion: Invalid value: "1.{"9" * 5000}.0": must be greater than or equal to `emulationVersion`'
 LESS = "must be greater than or equal to `emulationVersion`"
 
 
@@ -79,6 +80,13 @@ LESS = "must be greater than or equal to `emulationVersion`"
             [
                 'spec.emulationVersion: Invalid value: "1.37": must be a valid semantic version',
                 'spec.binaryVersion: Invalid value: "v1.37.0": must be a valid semantic version',
+            ],
+        ),
+        (
+            candidate(binaryVersion=f"1.{'9' * 5000}.0"),
+            [
+                f'spec.binaryVersion: Invalid value: "1.{"9" * 5000}.0": must be a valid semantic version',
+                BEHIND,
             ],
         ),
         (candidate(binaryVersion="1.9.0"), [f'spec.binaryVersion: Invalid value: "1.9.0": {LESS}']),

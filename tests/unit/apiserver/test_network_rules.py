@@ -168,6 +168,7 @@ def test_addresses_in_old_fields(value, expected):
             ["must not have an IPv4-mapped IPv6 address"],
         ),
         ("10.0.0.0/33", [NO_CIDR], [NO_CIDR]),
+        (f"10.0.0.0/{'9' * 5000}", [NO_CIDR], [NO_CIDR]),
         ("10.0.0.0/255.0.0.0", [NO_CIDR], [NO_CIDR]),
         ("10.0.0.0", [NO_CIDR], [NO_CIDR]),
     ],

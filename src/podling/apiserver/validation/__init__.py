@@ -31,6 +31,7 @@ _MODULES = {
     "admissionregistration_v1:ValidatingAdmissionPolicy": "validating_admission_policy",
     "admissionregistration_v1:ValidatingAdmissionPolicyBinding": "validating_policy_binding",
     "admissionregistration_v1:ValidatingWebhookConfiguration": "webhook_configuration",
+    "apiextensions_v1:CustomResourceDefinition": "custom_resource_definition",
     "apiregistration_v1:APIService": "api_service",
     "apps_v1:ControllerRevision": "controller_revision",
     "apps_v1:DaemonSet": "daemon_set",

@@ -18,6 +18,7 @@ from .endpoints import parsed
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_LENGTH = re.compile("0*[0-9]{1,3}")
 _LEADING_ZEROS = re.compile("(?<![0-9])0+(?=[0-9])")
 
 
@@ -74,9 +75,9 @@ def lenient_cidr(text: str) -> Network | None:
     """The network by the old, generous reading; bits beyond the prefix are passed over."""
     head, _, length = text.partition("/")
     address = lenient_ip(head)
-    if address is None or not (length.isascii() and length.isdigit()) or int(length) > address.max_prefixlen:
+    if address is None or not _LENGTH.fullmatch(length) or int(length[-3:]) > address.max_prefixlen:
         return None
-    return ipaddress.ip_network((address, int(length)), strict=False)
+    return ipaddress.ip_network((address, int(length[-3:])), strict=False)
 
 
 def _is_mapped(address: Address) -> bool:
