@@ -82,7 +82,7 @@ def document(call: Call, stored: bytes) -> Document:
     """A stored object as plain JSON in the version asked for, without its managedFields."""
     resource = call.resource
     if resource.is_converted:
-        stored = versions.shown(stored, resource.storage, resource.kind)
+        stored = versions.shown(stored, resource.storage, resource.kind, call.services.level)
     live: Document = _decode(stored)
     live["metadata"].pop("managedFields", None)
     return live

@@ -47,6 +47,7 @@ def complete(call: Call, options: WriteOptions, data: bytes, *, kind: Kind | Non
     if kind is not None:
         return obj
     call.resource.default(obj.body)
+    call.fit(obj)
     return versions.to_storage(obj, call.resource.storage) if call.resource.is_converted else obj
 
 

@@ -44,7 +44,7 @@ def one(call: Call, value: bytes, *, status: int = 200) -> Response:
     """Answer with one object, given as stored."""
     form = call.form()
     if call.resource.is_converted:
-        value = versions.shown(value, call.resource.storage, call.resource.kind)
+        value = versions.shown(value, call.resource.storage, call.resource.kind, call.services.level)
     if form is negotiate.PLAIN:
         return Response(status, value + b"\n")
     if form.transform == "Table":
@@ -61,7 +61,7 @@ async def many(call: Call, values: list[bytes], meta: meta_v1.ListMeta) -> Respo
     form = call.form()
     kind = call.resource.kind
     if call.resource.is_converted:
-        values = [versions.shown(value, call.resource.storage, kind) for value in values]
+        values = [versions.shown(value, call.resource.storage, kind, call.services.level) for value in values]
     head = codec.struct_encode(meta)
     if form.transform == "Table":
         body = table(call, values, form, meta=head)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 PODS = "/api/v1/namespaces/default/pods"
 CONFIGS = "/api/v1/namespaces/default/configmaps"
+SERVICES = "/api/v1/namespaces/default/services"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 
 
@@ -100,6 +101,13 @@ async def test_an_update_that_changes_nothing_writes_nothing(api):
     again = await api.put(f"{CONFIGS}/a", {**first, "data": {"x": "1"}, "binaryData": {}})
     assert again.json == first
     assert (await api.get(CONFIGS)).revision == first["metadata"]["resourceVersion"]
+
+
+async def test_an_empty_status_and_none_are_the_same(api):
+    made = await api.make(SERVICES, {"metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}})
+    without = {name: part for name, part in made.items() if name != "status"}
+    answer = await api.put(f"{SERVICES}/a/status", without)
+    assert answer.json["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
 
 
 async def test_name_and_uid_in_the_body_must_be_those_of_the_object(api):

@@ -136,3 +136,27 @@ async def test_kubectl_meets_a_server_of_its_own_release(kubectl, minor):
     assert "created" in await kubectl("create", "configmap", "a", "--from-literal=x=y")
     assert "schedulingGates" in await kubectl("explain", "pod.spec.schedulingGates")
     assert "deleted" in await kubectl("delete", "configmap", "a")
+
+
+@virtual
+async def test_defaults_of_later_releases_are_nobodys_fields(world):
+    async with world(minor=25) as api:
+        made = await api.make(JOBS, job())
+        (entry,) = made["metadata"]["managedFields"]
+        assert "f:podReplacementPolicy" not in entry["fieldsV1"]["f:spec"]
+        url = f"{JOBS}/{made['metadata']['name']}"
+        again = await api.put(url, made, fieldValidation="Strict")
+        assert (again.status, again.json) == (200, made), again.text
+
+
+@virtual
+async def test_an_older_version_shows_no_field_that_its_release_does_not_know(world):
+    """The status of taint rules came with 1.35; what is stored has it."""
+    rules = "/apis/resource.k8s.io/v1alpha3/devicetaintrules"
+    taint = {"key": "a.io/b", "effect": "NoSchedule"}
+    body = {"metadata": {"name": "a"}, "spec": {"deviceSelector": {"driver": "d.io"}, "taint": taint}}
+    async with world(minor=34, runtime_config={"api/all": "true"}) as api:
+        made = await api.make(rules, body)
+        assert "status" not in made
+        again = await api.put(f"{rules}/a", made, fieldValidation="Strict")
+        assert (again.status, again.json) == (200, made), again.text

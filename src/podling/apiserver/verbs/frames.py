@@ -84,7 +84,7 @@ class _Shown:
     def _line(self, type: str, value: bytes) -> bytes:
         resource = self._call.resource
         if resource.is_converted:
-            value = versions.shown(value, resource.storage, resource.kind)
+            value = versions.shown(value, resource.storage, resource.kind, self._call.services.level)
         return frame(type, self._show(value))
 
     def _show(self, value: bytes) -> bytes:

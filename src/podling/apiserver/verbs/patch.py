@@ -46,7 +46,7 @@ def maker(call: Call, options: WriteOptions, scope: Scope) -> tuple[Make, Scope]
 
     def patched(old: Object, stored: bytes) -> Object:
         if resource.is_converted:
-            stored = versions.shown(stored, resource.storage, resource.kind)
+            stored = versions.shown(stored, resource.storage, resource.kind, call.services.level)
         try:
             data = _encode(merged(_decode(stored)))
         except RecursionError as error:
