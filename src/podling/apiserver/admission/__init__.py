@@ -8,9 +8,10 @@ a module with `admit(review, world)`, called for the operations and resources it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from time import perf_counter
 
 from . import (
     claim_resize,
@@ -125,28 +126,47 @@ class Admission:
 
     async def admit(self, review: Review) -> None:
         """Let every plugin that handles the review have its say, in order; the first refusal ends it."""
-        acts = [(plugin.name, plugin.admit) for plugin in self._asked(review) if plugin.admit is not None]
-        await self._each(review, acts, "admit")
+        await self._each(review, self._asked(review).admits, "admit")
 
     async def check(self, review: Review) -> None:
         """Let every plugin judge the object as it will be stored; the first refusal ends it."""
-        acts = [(plugin.name, plugin.check) for plugin in self._asked(review) if plugin.check is not None]
-        await self._each(review, acts, "validate")
+        await self._each(review, self._asked(review).checks, "validate")
 
-    async def _each(self, review: Review, acts: list[tuple[str, Admit]], step: str) -> None:
-        operation = review.operation.value
-        with self.timing.step(operation, step):
+    async def _each(self, review: Review, acts: Sequence[tuple[str, Admit]], step: str) -> None:
+        operation, timing, name = review.operation.value, self.timing, ""
+        began = last = perf_counter()
+        try:
             for name, act in acts:
-                with self.timing.plugin(name, operation, step):
-                    await act(review, self._world)
+                await act(review, self._world)
+                now = perf_counter()
+                timing.plugin((name, operation, step, "false"), now - last)
+                last = now
+        except BaseException:
+            now = perf_counter()
+            timing.plugin((name, operation, step, "true"), now - last)
+            timing.step((operation, step, "true"), now - began)
+            raise
+        timing.step((operation, step, "false"), last - began)
 
-    def _asked(self, review: Review) -> list[Plugin]:
+    def _asked(self, review: Review) -> _Acts:
         asked = (review.operation, review.resource, review.subresource)
-        plugins = self._chosen.get(asked)
-        if plugins is None:
-            plugins = self._chosen[asked] = [plugin for plugin in self._plugins if plugin.handles(*asked)]
-        return plugins
+        acts = self._chosen.get(asked)
+        if acts is None:
+            plugins = [plugin for plugin in self._plugins if plugin.handles(*asked)]
+            acts = self._chosen[asked] = _Acts(
+                [(plugin.name, plugin.admit) for plugin in plugins if plugin.admit is not None],
+                [(plugin.name, plugin.check) for plugin in plugins if plugin.check is not None],
+            )
+        return acts
 
     @cached_property
-    def _chosen(self) -> dict[tuple[Operation, str, str], list[Plugin]]:
+    def _chosen(self) -> dict[tuple[Operation, str, str], _Acts]:
         return {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Acts:
+    """What is done for one operation on one resource, in order, with the plugins' names."""
+
+    admits: Sequence[tuple[str, Admit]]
+    checks: Sequence[tuple[str, Admit]]

@@ -6,8 +6,6 @@ Source: k8s.io/apiserver/pkg/admission/metrics. A refusal counts as `rejected`, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from time import perf_counter
-from types import TracebackType
 
 from podling.aio.metrics import Family, Histogram, text
 
@@ -31,17 +29,19 @@ STEPS = Family(
 
 
 class Timing:
-    """`with timing.step(...)` and `with timing.plugin(...)` around what is measured."""
+    """Counts what has been measured; a key ends with "true" for what was rejected."""
 
     def __init__(self) -> None:
         self._plugins: dict[tuple[str, ...], Histogram] = {}
         self._steps: dict[tuple[str, ...], Histogram] = {}
 
-    def step(self, operation: str, step: str) -> _Timed:
-        return _Timed(self._steps, (operation, step))
+    def step(self, key: tuple[str, str, str], seconds: float) -> None:
+        """All plugins of a step; the key is (operation, step, rejected)."""
+        _observe(self._steps, key, seconds)
 
-    def plugin(self, name: str, operation: str, step: str) -> _Timed:
-        return _Timed(self._plugins, (name, operation, step))
+    def plugin(self, key: tuple[str, str, str, str], seconds: float) -> None:
+        """One plugin; the key is (name, operation, step, rejected)."""
+        _observe(self._plugins, key, seconds)
 
     def lines(self) -> Iterator[str]:
         """The text of both families."""
@@ -49,21 +49,8 @@ class Timing:
         yield from text(STEPS, self._steps.items())
 
 
-class _Timed:
-    __slots__ = ("_kept", "_key", "_started")
-
-    def __init__(self, kept: dict[tuple[str, ...], Histogram], key: tuple[str, ...]) -> None:
-        self._kept = kept
-        self._key = key
-
-    def __enter__(self) -> None:
-        self._started = perf_counter()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        key = (*self._key, "false" if kind is None else "true")
-        histogram = self._kept.get(key)
-        if histogram is None:
-            histogram = self._kept[key] = Histogram(_SECONDS)
-        histogram.observe(_SECONDS, perf_counter() - self._started)
+def _observe(kept: dict[tuple[str, ...], Histogram], key: tuple[str, ...], seconds: float) -> None:
+    histogram = kept.get(key)
+    if histogram is None:
+        histogram = kept[key] = Histogram(_SECONDS)
+    histogram.observe(_SECONDS, seconds)

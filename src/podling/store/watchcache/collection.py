@@ -18,7 +18,7 @@ from .entry import Entry, Event, Index
 from .index import Indexes
 from .records import Records
 from .ring import Ring, RingLimits
-from .selection import Matcher, Selects
+from .selection import Matcher, Selects, compiled
 from .watchers import Subscription, Watchers
 
 Splice = Callable[[bytes, int], bytes]
@@ -96,7 +96,7 @@ class Collection:
 
     def select(self, selection: Selects) -> list[Entry]:
         """Every entry that matches now, in the order of keys."""
-        return self._select(Matcher(self.prefix, selection), "", 0)
+        return self._select(compiled(self.prefix, selection), "", 0)
 
     def page(self, selection: Selects, *, start: str = "", limit: int = 0, revision: int = 0) -> Listing:
         """Entries that match and whose key is not below `start`, at most `limit` (0: all).
@@ -104,7 +104,7 @@ class Collection:
         `revision` 0 is now; another one shows the state after it, as long as the ring reaches back to it. Raises
         Compacted, FutureRevision.
         """
-        matcher = Matcher(self.prefix, selection)
+        matcher = compiled(self.prefix, selection)
         revision = revision or self.revision
         if revision < self.changed_at:
             found = self._select_past(matcher, start, revision)
@@ -126,7 +126,7 @@ class Collection:
         if since > self.revision:
             raise FutureRevision(f"cannot watch since revision {since}: the newest is {self.revision}")
         missed = self._ring.since(since) if since < self.changed_at else ()
-        return self._watchers.subscribe(Matcher(self.prefix, selection), missed)
+        return self._watchers.subscribe(compiled(self.prefix, selection), missed)
 
     def parting(self, event: Event) -> Entry:
         """The previous state of a change under the revision of the change, made once."""

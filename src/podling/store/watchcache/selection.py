@@ -7,6 +7,7 @@ and `metadata.namespace` are read off the key and need not be indexed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from podling.api.selectors import EVERY_FIELD, EVERYTHING, FieldSelector, LabelSelector, Term
@@ -96,3 +97,15 @@ def _pairs(labels: LabelSelector, terms: tuple[Term, ...]) -> tuple[Pair, ...]:
 def _name_fields(key: str) -> dict[str, str]:
     directory, _, name = key.rpartition("/")
     return {NAME: name, NAMESPACE: directory.rpartition("/")[2]}
+
+
+def compiled(prefix: str, selection: Selects) -> Matcher:
+    """The matcher of a selection; those of whole namespaces, which are asked for again and again, are kept."""
+    if selection.labels is EVERYTHING and selection.fields is EVERY_FIELD:
+        return _of_namespace(prefix, selection.namespace)
+    return Matcher(prefix, selection)
+
+
+@lru_cache(maxsize=1024)
+def _of_namespace(prefix: str, namespace: str) -> Matcher:
+    return Matcher(prefix, Selection(namespace))
