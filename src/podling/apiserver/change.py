@@ -135,6 +135,8 @@ async def _complete(call: Call, old: Object, new: Object, *, options: WriteOptio
     if judged is not None:
         faults += judged(new.body, old.body)
     raise_faults(call, new, faults)
+    if scope.part == "main":
+        call.request.warnings.extend(rules.warnings(new.body, old.body))
     await call.services.admission.check(review)
 
 

@@ -80,6 +80,7 @@ async def _commit(call: Call, obj: Object, review: Review, *, options: WriteOpti
         resource.strategy.prepare_create(obj.body, call.context())
         faults = (*metadata.create(resource.storage, obj.metadata), *resource.rules.create(obj.body))
         raise_faults(call, obj, faults)
+        call.request.warnings.extend(resource.rules.warnings(obj.body, None))
         await _check(call, obj, review)
         call.fit(obj)
         data = codec.encode(obj)

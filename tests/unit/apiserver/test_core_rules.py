@@ -9,7 +9,13 @@ from podling.api import kinds
 from podling.api.types import core_v1
 from podling.apiserver import validation
 from podling.apiserver.defaults import core_v1 as defaults
-from podling.apiserver.validation import event, pod_template, replication_controller, strict_event
+from podling.apiserver.validation import (
+    event,
+    pod_template,
+    replication_controller,
+    service_account,
+    strict_event,
+)
 
 POD = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "a", "image": "i"}]}}
 NOT_NEGATIVE = "Invalid value: -1: must be greater than or equal to 0"
@@ -227,3 +233,19 @@ def test_each_api_of_events_has_its_own_rules():
     by_core = validation.of(kinds.EVENT, served=kinds.EVENT)
     by_events = validation.of(kinds.EVENT, served=kinds.EVENT_EVENTS_V1)
     assert (by_core.create, by_events.create) == (event.create, strict_event.create)
+
+
+def test_who_begins_to_enforce_mountable_secrets_is_told_not_to():
+    old = msgspec.convert({"metadata": {"name": "a"}}, core_v1.ServiceAccount)
+    enforcing = msgspec.convert(
+        {"metadata": {"name": "a", "annotations": {service_account.ENFORCE_SECRETS: "true"}}},
+        core_v1.ServiceAccount,
+    )
+    told = (
+        "metadata.annotations[kubernetes.io/enforce-mountable-secrets]: deprecated in v1.32+; prefer separate namespaces "
+        "to isolate access to mounted secrets"
+    )
+    assert [*service_account.warnings(enforcing, None)] == [told]
+    assert [*service_account.warnings(enforcing, old)] == [told]
+    assert [*service_account.warnings(enforcing, enforcing)] == []
+    assert [*service_account.warnings(old, None)] == []

@@ -470,3 +470,45 @@ def test_service_ranges(given, expected):
 )
 def test_a_range_may_only_be_given_its_other_family(old, new, expected):
     assert said(service_cidr.update(new, old)) == expected
+
+
+def test_the_old_annotation_for_the_class_of_a_new_ingress_is_told_of():
+    annotated = site(rule(), annotations={ingress.CLASS_ANNOTATION: "nginx"})
+    told = (
+        "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead"
+    )
+    assert [*ingress.warnings(annotated, None)] == [told]
+    assert [*ingress.warnings(annotated, annotated)] == []
+    both = site(rule(), annotations={ingress.CLASS_ANNOTATION: "nginx"}, ingressClassName="nginx")
+    assert [*ingress.warnings(both, None)] == []
+
+
+OLD_CIDR = "will be considered invalid in a future Kubernetes release"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("10.0.0.0/8", []),
+        ("2001:db8::/64", []),
+        (
+            "1.2.3.4/24",
+            [
+                'c: CIDR value "1.2.3.4/24" is ambiguous in this context (should be "1.2.3.0/24" or "1.2.3.4/32"?)'
+            ],
+        ),
+        ("010.0.0.0/8", [f'c: non-standard CIDR value "010.0.0.0/8" {OLD_CIDR}: use "10.0.0.0/8"']),
+        (
+            "2001:DB8::/64",
+            ['c: IPv6 CIDR value "2001:DB8::/64" should be in RFC 5952 canonical format ("2001:db8::/64")'],
+        ),
+        ("x", []),
+    ],
+)
+def test_cidrs_that_may_be_misread(value, expected):
+    assert [*addresses.cidr_warnings(value, Path("c"))] == expected
+
+
+def test_every_cidr_of_a_policy_is_looked_at():
+    (told,) = network_policy.warnings(to(block("2001:db8::/32", "2001:DB8::/64")), None)
+    assert told.startswith("spec.egress[0].to[0].ipBlock.except[0]: IPv6 CIDR value")

@@ -8,6 +8,10 @@ any of these functions, each yielding `FieldError`s:
     update_status(body, old)
     update_approval(body, old)
 
+and with what is taken all the same, but not kept to itself:
+
+    warnings(body, old)     texts for the Warning header; `old` is None for a new object
+
 Modules are imported when the first object of their kind arrives.  Messages and paths follow
 k8s.io/kubernetes/pkg/apis/<group>/validation; where upstream accepts nonsense for old clients' sake, so do we.
 """
@@ -23,6 +27,7 @@ from podling.api.field import FieldError
 from podling.api.kinds import Kind
 
 Faults = Iterable[FieldError]
+Warnings = Iterable[str]
 
 _MODULES = {
     "admissionregistration_v1:MutatingAdmissionPolicy": "mutating_admission_policy",
@@ -59,6 +64,7 @@ _MODULES = {
     "core_v1:ResourceQuota": "resource_quota",
     "core_v1:Secret": "secret",
     "core_v1:Service": "service",
+    "core_v1:ServiceAccount": "service_account",
     "node_v1:RuntimeClass": "runtime_class",
     "policy_v1:PodDisruptionBudget": "pod_disruption_budget",
     "discovery_v1:EndpointSlice": "endpoint_slice",
@@ -92,14 +98,15 @@ class Rules:
     update: Callable[[Any, Any], Faults]
     update_status: Callable[[Any, Any], Faults]
     update_approval: Callable[[Any, Any], Faults]
+    warnings: Callable[[Any, Any], Warnings]
 
 
-def _no_rules(*_: Any) -> Faults:
+def _no_rules(*_: Any) -> Iterable[Any]:
     return ()
 
 
-_RULES = ("create", "update", "update_status", "update_approval")
-_NONE = Rules(_no_rules, _no_rules, _no_rules, _no_rules)
+_RULES = ("create", "update", "update_status", "update_approval", "warnings")
+_NONE = Rules(*[_no_rules] * len(_RULES))
 
 
 def of(kind: Kind, *, served: Kind | None = None) -> Rules:

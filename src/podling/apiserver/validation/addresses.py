@@ -54,6 +54,26 @@ def legacy_cidr(value: str, path: Path, *, kept: Collection[str] = ()) -> Iterat
         yield field.invalid(path, value, "must not have bits set beyond the prefix length")
 
 
+def cidr_warnings(value: str, path: Path) -> Iterator[str]:
+    """What may be misread in a CIDR that was taken, or is not how others write it."""
+    network = lenient_cidr(value)
+    if network is None:
+        return
+    text, _, length = value.partition("/")
+    strict, lenient = parsed(text), lenient_ip(text)
+    is_ambiguous = lenient is not None and lenient != network.network_address
+    if is_ambiguous:
+        one = f"{lenient}/{network.max_prefixlen}"
+        meant = f"{quote(str(network))} or {quote(one)}"
+        yield f"{path}: CIDR value {quote(value)} is ambiguous in this context (should be {meant}?)"
+    if strict is None or length != str(network.prefixlen) or _is_mapped(strict):
+        told = f"{path}: non-standard CIDR value {quote(value)} will be considered invalid in a future Kubernetes release"
+        yield f"{told}: use {quote(str(network))}"
+    elif not is_ambiguous and value != str(network):
+        told = f"{path}: IPv6 CIDR value {quote(value)} should be in RFC 5952 canonical format"
+        yield f"{told} ({quote(str(network))})"
+
+
 def cidr(value: str, path: Path) -> Iterator[FieldError]:
     """Faults of a CIDR in a field that takes the canonical spelling only."""
     faults = list(legacy_cidr(value, path))

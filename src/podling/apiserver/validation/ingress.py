@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from podling.api import field, names
 from podling.api.field import FieldError, Path
+from podling.api.gotext import quote
 from podling.api.types import networking_v1
 
 from . import addresses
@@ -28,6 +29,12 @@ def create(ingress: Ingress) -> Iterator[FieldError]:
     if said is not None and meant is not None and said != meant:
         why = "must match `ingressClassName` when both are specified"
         yield field.invalid(Path("annotations") / CLASS_ANNOTATION, said, why)
+
+
+def warnings(ingress: Ingress, old: Ingress | None) -> Iterator[str]:
+    is_annotated = CLASS_ANNOTATION in (ingress.metadata.annotations or {})
+    if old is None and is_annotated and _of(ingress).ingress_class_name is None:
+        yield f"annotation {quote(CLASS_ANNOTATION)} is deprecated, please use 'spec.ingressClassName' instead"
 
 
 def update(ingress: Ingress, old: Ingress) -> Iterator[FieldError]:

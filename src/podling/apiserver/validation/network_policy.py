@@ -40,6 +40,17 @@ def update(policy: Policy, old: Policy) -> Iterator[FieldError]:
     yield from _spec(policy, kept=kept)
 
 
+def warnings(policy: Policy, old: Policy | None) -> Iterator[str]:
+    for rule in _rules(policy):
+        for index, peer in enumerate(rule.peers):
+            if peer.ip_block is None:
+                continue
+            path = rule.path / rule.end / index / "ipBlock"
+            yield from addresses.cidr_warnings(peer.ip_block.cidr, path / "cidr")
+            for at, cut in enumerate(peer.ip_block.except_ or ()):
+                yield from addresses.cidr_warnings(cut, path / "except" / at)
+
+
 def _spec(policy: Policy, *, kept: Collection[str]) -> Iterator[FieldError]:
     spec = policy.spec or networking_v1.NetworkPolicySpec()
     if spec.pod_selector is not None:
