@@ -13,6 +13,7 @@ PARTS: dict[str, str] = {
     "scheduler": "scheduler",
     "agent": "agent",
     "leader election": "client/election",
+    "attachdetach": "controllers/attachdetach",
     "certificates": "controllers/certificates",
     "clusterroleaggregation": "controllers/clusterroleaggregation",
     "cronjob": "controllers/cronjob",
@@ -69,6 +70,7 @@ HONOURED: dict[str, dict[str, str]] = {
         "scheduler": "taints unschedulable",
         "agent": "podCIDR podCIDRs unschedulable",
         "API server": "taints",
+        "attachdetach": "taints",
         "daemonset": "taints",
         "nodelifecycle": "taints unschedulable",
         "podgc": "taints",
@@ -79,6 +81,7 @@ HONOURED: dict[str, dict[str, str]] = {
         "daemonset": "key value effect",
         "tainteviction": "key value effect",
         "nodelifecycle": "key effect timeAdded",
+        "attachdetach": "key",
         "podgc": "key",
     },
     # core: Pods
@@ -98,6 +101,7 @@ HONOURED: dict[str, dict[str, str]] = {
             "priority readinessGates resources restartPolicy runtimeClassName securityContext serviceAccountName setHostnameAsFQDN "
             "shareProcessNamespace subdomain terminationGracePeriodSeconds tolerations volumes"
         ),
+        "attachdetach": "nodeName volumes",
         "daemonset": "affinity hostNetwork nodeName tolerations",
         "endpoints": "containers initContainers hostname nodeName subdomain",
         "endpointslice": "containers initContainers hostname nodeName subdomain",
@@ -289,11 +293,13 @@ HONOURED: dict[str, dict[str, str]] = {
             "volumeMode"
         ),
         "scheduler": "accessModes capacity claimRef csi nodeAffinity storageClassName volumeMode",
+        "attachdetach": "accessModes claimRef csi",
         "agent": "accessModes capacity claimRef csi hostPath local mountOptions persistentVolumeReclaimPolicy volumeMode",
     },
     "core_v1.CSIPersistentVolumeSource": {
         "agent": "driver fsType nodePublishSecretRef nodeStageSecretRef readOnly volumeAttributes volumeHandle",
         "scheduler": "driver volumeHandle",
+        "attachdetach": "driver volumeHandle",
     },
     "core_v1.LocalVolumeSource": {"agent": "path"},
     "core_v1.VolumeNodeAffinity": {"scheduler": "*", "persistentvolume": "*"},
@@ -388,8 +394,11 @@ HONOURED: dict[str, dict[str, str]] = {
         )
     },
     # storage
+    "storage_v1.VolumeAttachmentSpec": {"attachdetach": "*"},
+    "storage_v1.VolumeAttachmentSource": {"attachdetach": "persistentVolumeName"},
     "storage_v1.CSIDriverSpec": {
-        "agent": "attachRequired fsGroupPolicy podInfoOnMount requiresRepublish tokenRequests volumeLifecycleModes"
+        "attachdetach": "attachRequired",
+        "agent": "attachRequired fsGroupPolicy podInfoOnMount requiresRepublish tokenRequests volumeLifecycleModes",
     },
     "storage_v1.TokenRequest": {"agent": "*"},
     "storage_v1.CSINodeSpec": {"agent": "*", "scheduler": "*"},

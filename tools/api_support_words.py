@@ -55,15 +55,12 @@ NOTES: dict[str, dict[str, str]] = {
         "parameters": "of the built-in local provisioner; CSI provisioners read their own",
         "mountOptions": "of the built-in local provisioner; CSI provisioners read their own",
     },
-    "storage_v1.CSIDriverSpec": {
-        "attachRequired": "drivers that need it (the default) are refused on claims: `nothing here attaches volumes`"
-    },
 }
 """Remarks on single fields."""
 
 STATUS: dict[str, str] = {
     "Pod": "agent; the scheduler and the API server's eviction set conditions, `podgc` and `nodelifecycle` end what no agent reports",
-    "Node": "agent; `nodelifecycle` says Unknown",
+    "Node": "agent; `nodelifecycle` says Unknown, `attachdetach` what is attached",
     "Namespace": "API server, `namespace`",
     "PersistentVolumeClaim": "`persistentvolume`; the agent tells of resizes",
     "PersistentVolume": "`persistentvolume`, API server",
@@ -78,6 +75,7 @@ STATUS: dict[str, str] = {
     "Job": "`job`",
     "CertificateSigningRequest": "`certificates`",
     "PodDisruptionBudget": "`disruption`; the API server takes evictions off",
+    "VolumeAttachment": "the driver's attacher",
     "APIService": "API server, for groups that it serves itself",
     "FlowSchema": "API server",
     "SelfSubjectReview": "API server, in the answer",
@@ -129,9 +127,9 @@ GAPS: tuple[tuple[str, str], ...] = (
         "apiextensions_v1.CustomResourceDefinition: spec; apiregistration_v1.APIService: spec",
     ),
     (
-        "Volumes: no attaching (VolumeAttachments are stored), no in-tree plugins but `local` and `hostPath`, no filling from a data source, "
+        "Volumes: no in-tree plugins but `local` and `hostPath`, attaching only with the driver's own attacher, no filling from a data source, "
         "no tracking of capacity; the built-in provisioner's own volumes grow, others need their driver's resizer.",
-        "storage_v1.VolumeAttachment: spec; storage_v1.VolumeAttributesClass: driverName parameters; "
+        "storage_v1.VolumeAttributesClass: driverName parameters; "
         "storage_v1.CSIStorageCapacity: capacity maximumVolumeSize nodeTopology storageClassName",
     ),
     (
