@@ -72,7 +72,7 @@ class Answer:
         return f"<{self.status} {self.body[:1500].decode(errors='replace')}>"
 
 
-class _Errors(logging.Handler):
+class Errors(logging.Handler):
     """Keeps what is logged as an error."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class _Errors(logging.Handler):
         self.found.append(self.format(record))
 
 
-def _key() -> bytes:
+def signing_key() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return key.private_bytes(*form)
@@ -97,7 +97,7 @@ class World:
         self.folder = folder
         self.sent = 0
         self.statuses: dict[int, int] = {}
-        self._errors = _Errors()
+        self._errors = Errors()
         self._settings = settings
         self._count = 0
 
@@ -125,7 +125,7 @@ class World:
             runtime_config={"api/all": "true"},
             audit=audit,
             watch_seconds=60,
-            service_account_key=_key(),
+            service_account_key=signing_key(),
             **self._settings,
         )
         self.server = ApiServer(
