@@ -186,3 +186,8 @@ def test_every_converter_named_in_the_table_exists() -> None:
 def test_other_kinds_are_no_versions() -> None:
     with pytest.raises(LookupError, match="they are not one kind"):
         convert({}, kinds.POD, kinds.NODE)
+
+
+def test_an_autoscalers_replicas_are_never_absent_in_the_old_version() -> None:
+    shown = to_v1({"metadata": {}, "spec": {"maxReplicas": 3}, "status": {"desiredReplicas": 1}})
+    assert shown["status"] == {"currentReplicas": 0, "desiredReplicas": 1}

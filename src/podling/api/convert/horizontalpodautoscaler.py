@@ -33,6 +33,8 @@ def to_stored(document: Json) -> Json:
     spec["metrics"] = metrics
     if _BEHAVIOR in kept:
         spec["behavior"] = kept[_BEHAVIOR]
+    if status.get("currentReplicas") == 0:  # the same as absent in this version
+        del status["currentReplicas"]
     current = status.pop("currentCPUUtilizationPercentage", None)
     if _CURRENT_METRICS in kept:
         status["currentMetrics"] = [_to_v2(item, _current) for item in kept[_CURRENT_METRICS]]
@@ -65,6 +67,8 @@ def from_stored(document: Json) -> Json:
         _BEHAVIOR: spec.pop("behavior", None),
     }
     annotations |= {name: msgspec.json.encode(value).decode() for name, value in kept.items() if value}
+    if status:
+        status.setdefault("currentReplicas", 0)  # never absent in this version
     return _assembled(document, annotations, spec, status)
 
 
