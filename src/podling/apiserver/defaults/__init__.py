@@ -30,6 +30,8 @@ _MODULES = {
     "flowcontrol_v1",
     "networking_v1",
     "rbac_v1",
+    "resource_v1",
+    "resource_v1beta1",
     "scheduling_v1",
     "storage_v1",
 }
