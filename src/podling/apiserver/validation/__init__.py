@@ -84,6 +84,7 @@ _MODULES = {
     "resource_v1:DeviceTaintRule": "device_taint_rule",
     "resource_v1:ResourceClaim": "resource_claim",
     "resource_v1:ResourceClaimTemplate": "resource_claim_template",
+    "resource_v1:ResourceSlice": "resource_slice",
     "scheduling_v1:PriorityClass": "priority_class",
     "storage_v1:CSIDriver": "csi_driver",
     "storage_v1:CSINode": "csi_node",
