@@ -343,8 +343,16 @@ class Agent(Service):
         return kit
 
     def _csi_of(self, paths: Paths, node: NodeObject) -> Csi:
-        name = self.config.node_name
-        return Csi(paths, self._client, name=name, node=lambda: node.node, on_change=self._drivers_changed)
+        return Csi(
+            paths,
+            self._client,
+            name=self.config.node_name,
+            node=lambda: node.node,
+            labels=self._labels,
+            on_change=self._drivers_changed,
+            clock=self._clock,
+            random=self._random,
+        )
 
     def _puller(self, paths: Paths, node: NodeObject) -> ImagePuller:
         return ImagePuller(

@@ -22,11 +22,12 @@ class Driver:
     """``calls``: the methods that were called, with their fields; ``kind`` and ``versions`` are how it introduces itself.
 
     ``stages``: volumes are staged first and publishing is a bind mount of what was staged.
-    ``blocks`` is where the files behind raw blocks lie.
+    ``blocks`` is where the files behind raw blocks lie.  ``controls``: it has a controller service, too, with these capabilities.
     """
 
     stages: bool = False
     blocks: Path = Path("/nonexistent")
+    controls: tuple[str, ...] = ()
     kind: str = "CSIPlugin"
     versions: tuple[str, ...] = ("1.0.0",)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -89,6 +90,30 @@ class Driver:
         target.unlink(missing_ok=True)
         return {}
 
+    async def services(self, _: dict[str, Any]) -> dict[str, Any]:
+        types = ["CONTROLLER_SERVICE", "VOLUME_ACCESSIBILITY_CONSTRAINTS"] if self.controls else []
+        return {"capabilities": [{"service": {"type": each}} for each in types]}
+
+    async def controller_capabilities(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"capabilities": [{"rpc": {"type": each}} for each in self.controls]}
+
+    async def create(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        if "fail" in wanted["parameters"]:
+            raise LookupError(wanted["parameters"]["fail"])
+        volume = {
+            "volume_id": f"made-for-{wanted['name']}",
+            "capacity_bytes": wanted["capacity_range"]["required_bytes"],
+            "volume_context": {"colour": wanted["parameters"].get("colour", "")},
+            "accessible_topology": wanted["accessibility_requirements"]["requisite"],
+        }
+        return {"volume": volume}
+
+    async def attach(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        return {"publish_context": {"device": f"/dev/{wanted['node_id']}"}}
+
+    async def done(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
     @asynccontextmanager
     async def serving(self, folder: Path) -> AsyncIterator[Path]:
         """Its socket in a folder of plugins."""
@@ -104,6 +129,15 @@ class Driver:
                         "RegistrationStatusResponse",
                     ),
                 ),
+                self._service(
+                    "csi.v1.Identity",
+                    GetPluginCapabilities=(
+                        self.services,
+                        "GetPluginCapabilitiesRequest",
+                        "GetPluginCapabilitiesResponse",
+                    ),
+                ),
+                self._controller(),
                 self._service(
                     "csi.v1.Node",
                     NodeGetInfo=(self.node_info, "NodeGetInfoRequest", "NodeGetInfoResponse"),
@@ -139,6 +173,17 @@ class Driver:
         finally:
             await server.stop(None)
             path.unlink(missing_ok=True)
+
+    def _controller(self) -> grpc.GenericRpcHandler:
+        acts = {
+            "ControllerGetCapabilities": self.controller_capabilities,
+            "CreateVolume": self.create,
+            "DeleteVolume": self.done,
+            "ControllerPublishVolume": self.attach,
+            "ControllerUnpublishVolume": self.done,
+        }
+        methods = {name: (act, f"{name}Request", f"{name}Response") for name, act in acts.items()}
+        return self._service("csi.v1.Controller", **methods)
 
     def _service(self, name: str, **methods: tuple[Any, str, str]) -> grpc.GenericRpcHandler:
         handlers = {

@@ -168,8 +168,8 @@ async def test_volume_behind_a_claim_is_staged_once_for_all_pods_of_the_node(wor
 
 
 @asynccontextmanager
-async def attaching(world: RealWorld) -> AsyncIterator[None]:
-    """The controller that says what is to be attached."""
+async def attaching(world: RealWorld, *rows: Any) -> AsyncIterator[None]:
+    """Controllers at work: the one that says what is to be attached, unless others are named."""
     client, chance = world.client, Random()
     async with AsyncExitStack() as stack:
         informers = Informers(client, random=chance)
@@ -182,7 +182,7 @@ async def attaching(world: RealWorld) -> AsyncIterator[None]:
             random=chance,
             settings=ControllerSettings(root_ca=""),
         )
-        controllers = Controllers(context, {attachdetach.NAME: attachdetach.controller})
+        controllers = Controllers(context, {row.NAME: row.controller for row in rows or (attachdetach,)})
         stack.push_async_callback(controllers.stop)
         await controllers.start()
         yield

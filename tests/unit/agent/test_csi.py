@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from podling.agent.csi import csinode, registration
+from podling.agent.csi import access, csinode, registration
 from podling.agent.csi.drivers import Driver, Drivers
 from podling.agent.csi.messages import CODEC
 from podling.agent.errors import VolumeFault
@@ -110,7 +110,7 @@ def test_a_volume_is_known_by_its_pod_and_name():
     ],
 )
 def test_access_modes_are_told_apart_where_the_driver_does(modes: list[str], apart: bool, wanted: str):
-    assert csi.access_mode(modes, apart=apart) == wanted
+    assert access.access_mode(modes, apart=apart) == wanted
 
 
 @pytest.mark.parametrize(

@@ -4,4 +4,5 @@
     -> ``drivers`` knows it, the node's CSINode shows it -> ``volumes/csi`` has it publish and unpublish volumes
 
 ``publication`` is how a volume comes and goes, ``attachments`` how those that must be attached to the node are waited for.
+``sidecars`` calls the controller services of drivers that ask for it.
 """

@@ -13,7 +13,7 @@ from podling.agent.errors import VolumeFault
 from podling.runtime.cri.channel import CallFault, Channel
 from podling.runtime.interface import Unavailable
 
-from .messages import CODEC, NODE
+from .messages import CODEC, CONTROLLER, IDENTITY, NODE
 
 SECONDS = 120.0
 """How long a driver may take (kubelet's csiTimeout)."""
@@ -34,6 +34,7 @@ class DriverFault(VolumeFault):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"rpc error: code = {code} desc = {message}")
+        self.code = code
         self.is_final = code not in _UNDECIDED
 
 
@@ -70,6 +71,24 @@ class Driver:
     async def can(self, capability: str) -> bool:
         told = await self.call("NodeGetCapabilities")
         return any(each.get("rpc", {}).get("type") == capability for each in told["capabilities"])
+
+    async def control(self, method: str, **fields: Any) -> dict[str, Any]:
+        """A method of its controller service.  Raises ``DriverFault``."""
+        path = f"{CONTROLLER}{method}"
+        return await ask(self.channel, path, f"{method}Request", f"{method}Response", fields)
+
+    async def controls(self) -> set[str]:
+        """What its controller service can do; nothing if it has none at this socket.  Raises ``DriverFault``."""
+        if "CONTROLLER_SERVICE" not in await self.services():
+            return set()
+        told = await self.control("ControllerGetCapabilities")
+        return {each.get("rpc", {}).get("type", "") for each in told["capabilities"]}
+
+    async def services(self) -> set[str]:
+        """What the plugin at this socket is.  Raises ``DriverFault``."""
+        method = "GetPluginCapabilities"
+        told = await ask(self.channel, f"{IDENTITY}{method}", f"{method}Request", f"{method}Response", {})
+        return {each.get("service", {}).get("type", "") for each in told["capabilities"]}
 
 
 async def meet(name: str, endpoint: str) -> Driver:

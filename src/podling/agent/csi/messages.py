@@ -1,4 +1,4 @@
-"""The messages of CSI's node service and of the kubelet's plugin registration, as far as this node speaks them (pure).
+"""The messages of CSI's services and of the kubelet's plugin registration, as far as this node speaks them (pure).
 
 (Source: container-storage-interface/spec `csi.proto` v1; k8s.io/kubelet `pkg/apis/pluginregistration/v1`.)
 """
@@ -9,6 +9,8 @@ from podling.runtime.cri.codec import Codec
 
 REGISTRATION = "/pluginregistration.Registration/"
 NODE = "/csi.v1.Node/"
+IDENTITY = "/csi.v1.Identity/"
+CONTROLLER = "/csi.v1.Controller/"
 
 CODEC = Codec(
     {
@@ -83,5 +85,72 @@ CODEC = Codec(
         ],
         "NodeUnpublishVolumeRequest": {"volume_id": "1 string", "target_path": "2 string"},
         "NodeUnpublishVolumeResponse": {},
+        "GetPluginCapabilitiesRequest": {},
+        "GetPluginCapabilitiesResponse": {"capabilities": "1 PluginCapability*"},
+        "PluginCapability": {"service": "1 Service"},
+        "Service": {"type": "1 ServiceType"},
+        "ServiceType": ["UNKNOWN", "CONTROLLER_SERVICE", "VOLUME_ACCESSIBILITY_CONSTRAINTS"],
+        "ControllerGetCapabilitiesRequest": {},
+        "ControllerGetCapabilitiesResponse": {"capabilities": "1 ControllerServiceCapability*"},
+        "ControllerServiceCapability": {"rpc": "1 ControllerRPC"},
+        "ControllerRPC": {"type": "1 ControllerType"},
+        "ControllerType": [
+            "UNKNOWN",
+            "CREATE_DELETE_VOLUME",
+            "PUBLISH_UNPUBLISH_VOLUME",
+            "LIST_VOLUMES",
+            "GET_CAPACITY",
+            "CREATE_DELETE_SNAPSHOT",
+            "LIST_SNAPSHOTS",
+            "CLONE_VOLUME",
+            "PUBLISH_READONLY",
+            "EXPAND_VOLUME",
+            "LIST_VOLUMES_PUBLISHED_NODES",
+            "VOLUME_CONDITION",
+            "GET_VOLUME",
+            "SINGLE_NODE_MULTI_WRITER",
+            "MODIFY_VOLUME",
+        ],
+        "CapacityRange": {"required_bytes": "1 int64", "limit_bytes": "2 int64"},
+        "TopologyRequirement": {"requisite": "1 Topology*", "preferred": "2 Topology*"},
+        "CreateVolumeRequest": {
+            "name": "1 string",
+            "capacity_range": "2 CapacityRange",
+            "volume_capabilities": "3 VolumeCapability*",
+            "parameters": "4 map",
+            "secrets": "5 map",
+            "accessibility_requirements": "7 TopologyRequirement",
+        },
+        "CreateVolumeResponse": {"volume": "1 Volume"},
+        "Volume": {
+            "capacity_bytes": "1 int64",
+            "volume_id": "2 string",
+            "volume_context": "3 map",
+            "accessible_topology": "5 Topology*",
+        },
+        "DeleteVolumeRequest": {"volume_id": "1 string", "secrets": "2 map"},
+        "DeleteVolumeResponse": {},
+        "ControllerPublishVolumeRequest": {
+            "volume_id": "1 string",
+            "node_id": "2 string",
+            "volume_capability": "3 VolumeCapability",
+            "readonly": "4 bool",
+            "secrets": "5 map",
+            "volume_context": "6 map",
+        },
+        "ControllerPublishVolumeResponse": {"publish_context": "1 map"},
+        "ControllerUnpublishVolumeRequest": {
+            "volume_id": "1 string",
+            "node_id": "2 string",
+            "secrets": "3 map",
+        },
+        "ControllerUnpublishVolumeResponse": {},
+        "ControllerExpandVolumeRequest": {
+            "volume_id": "1 string",
+            "capacity_range": "2 CapacityRange",
+            "secrets": "3 map",
+            "volume_capability": "4 VolumeCapability",
+        },
+        "ControllerExpandVolumeResponse": {"capacity_bytes": "1 int64", "node_expansion_required": "2 bool"},
     }
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from podling.agent.csi import publication
+from podling.agent.csi.access import access_mode
 from podling.agent.csi.drivers import SINGLE_WRITER, Driver
 from podling.agent.csi.publication import EPHEMERAL, PERSISTENT, Publication
 from podling.agent.errors import VolumeFault
@@ -24,14 +25,6 @@ from . import ownership
 from .context import Context, Plugin
 
 _TOLD = "csi.storage.k8s.io/"
-_ACCESS = {
-    "ReadWriteMany": "MULTI_NODE_MULTI_WRITER",
-    "ReadOnlyMany": "MULTI_NODE_READER_ONLY",
-    "ReadWriteOnce": "SINGLE_NODE_WRITER",
-    "ReadWriteOncePod": "SINGLE_NODE_WRITER",
-}
-_ACCESS_APART = {"ReadWriteOnce": "SINGLE_NODE_MULTI_WRITER", "ReadWriteOncePod": "SINGLE_NODE_SINGLE_WRITER"}
-"""For drivers that tell the two apart."""
 
 
 async def _set_up(ctx: Context) -> Path:
@@ -115,12 +108,6 @@ async def set_up_persistent(ctx: Context, volume: core_v1.PersistentVolume) -> P
 def volume_handle(uid: str, name: str) -> str:
     """What a driver knows a Pod's own volume by."""
     return f"csi-{hashlib.sha256(f'{uid}{name}'.encode()).hexdigest()}"
-
-
-def access_mode(modes: list[str], *, apart: bool) -> str:
-    """CSI's mode for a claim's; ``apart``: the driver tells writers on one node apart."""
-    known = {**_ACCESS, **(_ACCESS_APART if apart else {})}
-    return next((known[mode] for mode in _ACCESS if mode in modes), "SINGLE_NODE_WRITER")
 
 
 def gives_group(policy: str | None, *, fs_type: str | None, readonly: bool) -> bool:

@@ -60,6 +60,7 @@ _NODE_WRITES = frozenset(
         "persistentvolumeclaims",
         "leases.coordination.k8s.io",
         "csinodes.storage.k8s.io",
+        "volumeattachments.storage.k8s.io",
         "serviceaccounts",
     }
 )

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from podling.api import codec, kinds
-from podling.api.storage import claims, localpath, marks
-from podling.api.types import core_v1
+from podling.api.storage import claims, localpath, marks, sidecars
+from podling.api.types import core_v1, storage_v1
 
 from .review import Operation, Review, World
 
@@ -158,15 +158,69 @@ def _volumes(review: Review, world: World, node: str) -> None:
     """A node makes and removes its own local volumes, for claims that were placed on it."""
     found: core_v1.Node | None = world.read(kinds.NODE, "", node)
     hostname = ((found.metadata.labels if found is not None else None) or {}).get(localpath.HOSTNAME, node)
-    for each in (review.obj, review.old):
-        if each is not None and not localpath.is_on(each.body, hostname):
-            raise review.forbid(f"node {_quoted(node)} can only write local volumes of its own")
+    given = [each.body for each in (review.obj, review.old) if each is not None]
+    if given and all(_drives(world, node, volume) for volume in given):
+        _driven_volume(review, world, node)
+        return
+    if not all(localpath.is_on(volume, hostname) for volume in given):
+        raise review.forbid(f"node {_quoted(node)} can only write local volumes of its own")
     if review.operation is not Operation.CREATE or review.obj is None:
         return
     ref = review.obj.body.spec.claim_ref
     claim = world.read(kinds.PERSISTENT_VOLUME_CLAIM, ref.namespace or "", ref.name or "") if ref else None
     if claim is None or claim.metadata.uid != ref.uid or not localpath.wanted_here(claim, node):
         raise review.forbid(f"node {_quoted(node)} can only create volumes for claims that were placed on it")
+
+
+def _drives(world: World, node: str, volume: core_v1.PersistentVolume) -> bool:
+    """Whether the volume is of a CSI driver that the node has and whose controller service its agent is to call."""
+    source = volume.spec.csi if volume.spec else None
+    return source is not None and _has_driver(world, node, source.driver)
+
+
+def _has_driver(world: World, node: str, name: str) -> bool:
+    mine: storage_v1.CSINode | None = world.read(kinds.CSI_NODE, "", node)
+    has = mine is not None and any(each.name == name for each in mine.spec.drivers)
+    return has and sidecars.is_built_in(world.read(kinds.CSI_DRIVER, "", name))
+
+
+def _driven_volume(review: Review, world: World, node: str) -> None:
+    """It may be made for a claim that asks the driver for one, showing it no Secrets but those that the class names; else it only ends."""
+    if review.obj is None:
+        return
+    volume: core_v1.PersistentVolume = review.obj.body
+    spec = volume.spec or core_v1.PersistentVolumeSpec()
+    if review.old is not None:
+        old = codec.clone(review.old).body
+        old.spec.capacity = spec.capacity
+        if not codec.semantic_equal(old.spec, spec):
+            raise review.forbid(
+                f"node {_quoted(node)} is not allowed to update fields other than spec.capacity"
+            )
+        return
+    ref = spec.claim_ref or core_v1.ObjectReference()
+    claim = world.read(kinds.PERSISTENT_VOLUME_CLAIM, ref.namespace or "", ref.name or "")
+    found = world.read(kinds.STORAGE_CLASS, "", claims.class_of(claim)) if claim is not None else None
+    driver = spec.csi.driver if spec.csi else ""
+    if (
+        claim is None
+        or claim.metadata.uid != ref.uid
+        or found is None
+        or found.provisioner != driver
+        or (claim.metadata.annotations or {}).get(marks.SELECTED_NODE, node) != node
+    ):
+        raise review.forbid(f"node {_quoted(node)} can only create volumes for claims that were placed on it")
+    if not sidecars.secrets_shown(volume) <= sidecars.secrets_named(claim, found):
+        raise review.forbid(f"node {_quoted(node)} can only refer to Secrets that the StorageClass names")
+
+
+def _attachments(review: Review, world: World, node: str) -> None:
+    """A node says what came of attaching a volume to it."""
+    old: storage_v1.VolumeAttachment | None = review.old.body if review.old is not None else None
+    if old is None or old.spec.node_name != node or not _has_driver(world, node, old.spec.attacher):
+        raise review.forbid(
+            f"node {_quoted(node)} can only update volume attachments of its own drivers to itself"
+        )
 
 
 def _claims(review: Review, world: World, node: str) -> None:
@@ -202,4 +256,5 @@ _CHECKS = {
     "persistentvolumes": _volumes,
     "pods": _pods,
     "serviceaccounts": _tokens,
+    "volumeattachments.storage.k8s.io": _attachments,
 }

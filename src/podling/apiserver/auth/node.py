@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from podling.api.storage.sidecars import secrets_shown
 from podling.api.types import core_v1, rbac_v1
 from podling.apiserver.request import RequestInfo, UserInfo
 
@@ -79,7 +80,7 @@ class NodeAuthorizer:
         """Whether a volume behind a claim of these Pods has its driver shown the Secret, of whatever namespace."""
         claims = {(pod.metadata.namespace, claim) for pod in pods for claim in claims_of(pod)}
         return bool(claims) and any(
-            _claimed(volume) in claims and (info.namespace, info.name) in secrets_behind(volume)
+            _claimed(volume) in claims and (info.namespace, info.name) in secrets_shown(volume)
             for volume in self._volumes()
         )
 
@@ -139,19 +140,6 @@ def claims_of(pod: core_v1.Pod) -> Iterator[str]:
             yield volume.persistent_volume_claim.claim_name
         elif volume.ephemeral is not None:
             yield f"{pod.metadata.name}-{volume.name}"
-
-
-def secrets_behind(volume: core_v1.PersistentVolume) -> Iterator[tuple[str, str]]:
-    """Namespace and name of all Secrets that a volume's driver is shown."""
-    source = (volume.spec.csi if volume.spec else None) or core_v1.CSIPersistentVolumeSource()
-    refs = (
-        source.controller_publish_secret_ref,
-        source.node_publish_secret_ref,
-        source.node_stage_secret_ref,
-        source.controller_expand_secret_ref,
-        source.node_expand_secret_ref,
-    )
-    yield from ((ref.namespace or "", ref.name or "") for ref in refs if ref is not None)
 
 
 def _claimed(volume: core_v1.PersistentVolume) -> tuple[str | None, str | None]:

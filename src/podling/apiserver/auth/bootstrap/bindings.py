@@ -24,6 +24,7 @@ _GROUPS = {
     "system:public-info-viewer": ("system:authenticated", "system:unauthenticated"),
     "system:service-account-issuer-discovery": ("system:serviceaccounts",),
     "system:node": (),
+    "podling:csi-sidecars": ("system:nodes",),
     "podling:local-path-provisioner": ("system:nodes",),
 }
 _ACCOUNTS = {"system:kube-dns": "kube-dns"}

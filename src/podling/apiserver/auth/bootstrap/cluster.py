@@ -223,6 +223,12 @@ _COMPONENTS = (
         rule(READ, "storage.k8s.io", "storageclasses"),
     ),
     cluster_role(
+        "podling:csi-sidecars",
+        rule("get list watch patch", "storage.k8s.io", "volumeattachments"),
+        rule("patch", "storage.k8s.io", "volumeattachments/status"),
+        rule("list watch", "storage.k8s.io", "csinodes"),
+    ),
+    cluster_role(
         "system:volume-scheduler",
         rule("get list patch update watch", "core", "persistentvolumes"),
         rule(READ, "storage.k8s.io", "storageclasses"),
