@@ -12,11 +12,12 @@ import fuzz_patches
 import yaml
 from fuzz_protobuf import as_protobuf
 from fuzz_values import REVIEWS, STORED, an_object, as_bytes, least, name_of, one_in, spoil, value
-from fuzz_world import ADMIN, EVE, World
+from fuzz_world import ADMIN, EVE, World, asking
 
 from podling.api import kinds, schema
 from podling.api.kinds import Kind
 from podling.api.types import meta_v1
+from podling.apiserver.request import Request
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     "allowWatchBookmarks": ("true", "false", "x"),
@@ -185,8 +186,8 @@ def furnish(world: World) -> dict[Kind, list[str]]:
     return found
 
 
-def send(world: World, names: dict[Kind, list[str]], chance: Random) -> None:
-    """One request."""
+def made_up(names: dict[Kind, list[str]], chance: Random) -> Request:
+    """One request; one in eight is not the administrator's."""
     row, path = _path(names, chance)
     method = chance.choice(METHODS if one_in(chance, 6) else _fitting(row, path))
     query = {}
@@ -199,7 +200,7 @@ def send(world: World, names: dict[Kind, list[str]], chance: Random) -> None:
         headers[name] = chance.choice(HEADERS[name])
     body, content_type = (b"", "") if method in ("GET", "HEAD") else _body(method, row, path, chance)
     user = EVE if one_in(chance, 8) else ADMIN
-    world.call(
+    return asking(
         method,
         path,
         body,

@@ -11,6 +11,7 @@ import json
 import logging
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -30,6 +31,7 @@ from podling.apiserver.server import ApiServer
 from podling.store.memory import MemoryStore
 from podling.testing.virtualtime import VirtualTimeLoop
 
+Body = bytes | dict[str, Any] | list[Any] | None
 ADMIN = UserInfo("admin", groups=("system:masters", "system:authenticated"))
 EVE = UserInfo("eve", uid="7", groups=("system:authenticated",), extra={"scopes": ("a",)})
 EPOCH = 1_700_000_000.0
@@ -81,6 +83,30 @@ class Errors(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.found.append(self.format(record))
+
+
+def asking(
+    method: str,
+    path: str,
+    /,
+    body: Body = None,
+    *,
+    content_type: str = "application/json",
+    accept: str = "",
+    user: UserInfo = ADMIN,
+    headers: dict[str, str] | None = None,
+    **query: str,
+) -> Request:
+    """A request; one that was sent cannot be sent again."""
+    data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    path, _, raw = path.partition("?")
+    asked = Query.parse("&".join(part for part in (raw, urlencode(query)) if part))
+    sent = {"user-agent": "fuzz/1.0", **(headers or {})}
+    if data:
+        sent["content-type"] = content_type
+    if accept:
+        sent["accept"] = accept
+    return Request(method, path, asked, sent, data, user=user)
 
 
 def signing_key() -> bytes:
@@ -146,36 +172,27 @@ class World:
         self._count += 1
         return self._count
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        /,
-        body: bytes | dict[str, Any] | list[Any] | None = None,
-        *,
-        content_type: str = "application/json",
-        accept: str = "",
-        user: UserInfo = ADMIN,
-        headers: dict[str, str] | None = None,
-        **query: str,
-    ) -> Answer:
-        """Send one request and hold its answer to what every answer must be."""
-        self.sent += 1
-        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        path, _, raw = path.partition("?")
-        asked = Query.parse("&".join(part for part in (raw, urlencode(query)) if part))
-        sent = {"user-agent": "fuzz/1.0", **(headers or {})}
-        if data:
-            sent["content-type"] = content_type
-        if accept:
-            sent["accept"] = accept
-        request = Request(method, path, asked, sent, data, user=user)
-        started = time.process_time()
-        answer = self.loop.run_until_complete(self._answer(request))
-        taken = time.process_time() - started
-        self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
-        self._check(answer, f"{method} {path}?{asked} {sent} {data[:3000]!r}", taken)
+    def call(self, method: str, path: str, /, body: Body = None, **more: Any) -> Answer:
+        """Send one request and hold its answer to what every answer must be; `more` as `asking` takes it."""
+        (answer,) = self.together([asking(method, path, body, **more)])
         return answer
+
+    def together(self, requests: Sequence[Request]) -> list[Answer]:
+        """Send requests at once and hold each answer to what every answer must be."""
+        self.sent += len(requests)
+        started = time.process_time()
+        answers = self.loop.run_until_complete(self._answers(requests))
+        taken = (time.process_time() - started) / len(requests)
+        for request, answer in zip(requests, answers, strict=True):
+            self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
+            told = f"{request.method} {request.path}?{request.query} {request.headers}"
+            self._check(answer, f"{told} {request.body[:3000]!r}", taken)
+        return answers
+
+    async def _answers(self, requests: Sequence[Request]) -> list[Answer]:
+        async with asyncio.TaskGroup() as group:
+            under_way = [group.create_task(self._answer(each), name=each.path) for each in requests]
+        return [each.result() for each in under_way]
 
     async def _answer(self, request: Request) -> Answer:
         async with asyncio.timeout(MAX_SECONDS):
@@ -202,12 +219,9 @@ class World:
         elif answer.content_type == "application/yaml":
             yaml.load(answer.body, Loader=yaml.CSafeLoader)
         elif answer.content_type == "application/json":
-            for line in (
-                answer.body.splitlines()
-                if not answer.body or answer.body.startswith(b'{"type"')
-                else [answer.body]
-            ):
-                json.loads(line)
+            is_stream = not answer.body or answer.body.startswith(b'{"type"')
+            for document in answer.body.splitlines() if is_stream else [answer.body]:
+                json.loads(document)
 
     def rest(self) -> None:
         """Let the server do what it does by itself."""

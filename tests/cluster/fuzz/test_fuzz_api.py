@@ -17,7 +17,7 @@ import fuzz_patches
 import fuzz_requests
 import pytest
 from fuzz_values import STORED
-from fuzz_world import World
+from fuzz_world import EVE, World
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +26,11 @@ FIRST_SEED = int(os.environ.get("FUZZ_SEED", "0"))
 VISITS = 200
 """Requests that one seed sends one after the other."""
 
+EVERYTHING_FOR_EVE = {
+    "metadata": {"name": "eve"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "eve"}],
+}
 Property = Callable[[World, Random], object]
 
 
@@ -66,7 +71,7 @@ def patching(world: World, chance: Random) -> None:
 def visiting(world: World, chance: Random) -> None:
     names = fuzz_requests.furnish(world)
     for _ in range(VISITS):
-        fuzz_requests.send(world, names, chance)
+        world.together([fuzz_requests.made_up(names, chance)])
 
 
 def test_what_is_taken_reads_back_and_is_taken_again(world):
@@ -79,8 +84,26 @@ def test_patches_do_what_their_specifications_say(world):
 
 def test_no_request_breaks_the_server(world):
     names = fuzz_requests.furnish(world)
-    sent = explore(world, lambda world, chance: fuzz_requests.send(world, names, chance), examples=2000)
-    assert sent >= 2000
+
+    def asking(world: World, chance: Random) -> None:
+        world.together([fuzz_requests.made_up(names, chance)])
+
+    assert explore(world, asking, examples=2000) >= 2000
+
+
+def test_many_requests_at_once_on_few_seats_are_all_answered(tmp_path):
+    with World(tmp_path, max_reads_in_flight=2, max_writes_in_flight=1) as world:
+        names = fuzz_requests.furnish(world)
+        world.call("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", EVERYTHING_FOR_EVE)
+
+        def flooding(world: World, chance: Random) -> None:
+            flood = [fuzz_requests.made_up(names, chance) for _ in range(50)]
+            for request in flood:
+                request.user = EVE
+            world.together(flood)
+
+        assert explore(world, flooding, examples=10) >= 500
+        assert world.call("GET", "/readyz").status == 200
 
 
 @pytest.mark.parametrize("minor", [25, 28, 31, 34])
