@@ -89,7 +89,7 @@ def test_a_folder_of_the_host_is_shared_both_ways(kubectl, space, tmp_path):
     missing = f"volumes: [{{name: host, hostPath: {{path: {tmp_path}/none, type: Directory}}}}]"
     kubectl("apply", "-f", "-", input=pod("lost", namespace=space, more=missing, container=mount))
     with kubectl.following("get", "events", "-n", space, "--watch", "-o", "wide") as screen:
-        screen.wait_for(r"FailedMount.*pod/lost.*hostPath type check failed")
+        screen.wait_for(r"FailedMount.*pod/lost.*hostPath .*/none doesn't exist")
 
 
 def test_a_namespace_takes_its_pods_and_objects_with_it(kubectl):
