@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 BIN := .venv/bin
-# What needs no machine of its own runs in two processes, a file in one of them.
+# Tests run in two processes, a file in one of them: names, ports and ranges are every run's own.
 BESIDE := -n 2 --dist loadfile
 
 .PHONY: help setup setup-dev demo test test-unit test-cluster test-linux test-long check format bench types api-support clean
@@ -21,8 +21,7 @@ demo: setup ## Start a cluster and run the tutorial's Pods, step by step
 	@$(BIN)/podling demo
 
 test: check ## Every check and every test
-	@$(PY) -m pytest -q -m "not long" $(BESIDE) tests/unit tests/cluster
-	@$(PY) -m pytest -q -m "not long" tests/linux
+	@$(PY) -m pytest -q -m "not long" $(BESIDE) tests
 
 test-unit: setup-dev ## Only the pure tests
 	@$(PY) -m pytest -q -m "not long" $(BESIDE) tests/unit
@@ -31,7 +30,7 @@ test-cluster: setup-dev ## Only the in-memory cluster
 	@$(PY) -m pytest -q -m "not long" $(BESIDE) tests/cluster
 
 test-linux: setup-dev ## Only real Linux (needs root)
-	@$(PY) -m pytest -q -m "not long" tests/linux
+	@$(PY) -m pytest -q -m "not long" $(BESIDE) tests/linux
 
 test-long: setup-dev ## The soaks and wide sweeps that `make test` leaves out
 	@$(PY) -m pytest -q -m long tests
