@@ -65,7 +65,9 @@ class Driver:
         return {}
 
     async def capabilities(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"capabilities": [{"rpc": {"type": "STAGE_UNSTAGE_VOLUME"}}] if self.stages else []}
+        able = ["STAGE_UNSTAGE_VOLUME"] if self.stages else []
+        able += ["EXPAND_VOLUME"] if self.controls else []
+        return {"capabilities": [{"rpc": {"type": each}} for each in able]}
 
     async def stage(self, wanted: dict[str, Any]) -> dict[str, Any]:
         staging = wanted["staging_target_path"]
@@ -110,6 +112,9 @@ class Driver:
 
     async def attach(self, wanted: dict[str, Any]) -> dict[str, Any]:
         return {"publish_context": {"device": f"/dev/{wanted['node_id']}"}}
+
+    async def expand(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        return {"capacity_bytes": wanted["capacity_range"]["required_bytes"], "node_expansion_required": True}
 
     async def done(self, _: dict[str, Any]) -> dict[str, Any]:
         return {}
@@ -156,6 +161,11 @@ class Driver:
                         "NodeGetCapabilitiesRequest",
                         "NodeGetCapabilitiesResponse",
                     ),
+                    NodeExpandVolume=(
+                        self.done,
+                        "NodeExpandVolumeRequest",
+                        "NodeExpandVolumeResponse",
+                    ),
                     NodeStageVolume=(self.stage, "NodeStageVolumeRequest", "NodeStageVolumeResponse"),
                     NodeUnstageVolume=(
                         self.unstage,
@@ -181,6 +191,7 @@ class Driver:
             "DeleteVolume": self.done,
             "ControllerPublishVolume": self.attach,
             "ControllerUnpublishVolume": self.done,
+            "ControllerExpandVolume": self.expand,
         }
         methods = {name: (act, f"{name}Request", f"{name}Response") for name, act in acts.items()}
         return self._service("csi.v1.Controller", **methods)

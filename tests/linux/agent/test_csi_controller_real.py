@@ -58,6 +58,25 @@ async def bound(world: RealWorld, name: str = "c") -> core_v1.PersistentVolume:
     return volume
 
 
+async def grows(world: RealWorld, driver: Driver) -> None:
+    """The claim, which a Pod uses, asks for more and gets it."""
+    claims = world.client.resource(CLAIM)
+    more = {"storage": "2Mi"}
+    await claims.patch("c", {"spec": {"resources": {"requests": more}}}, namespace="default")
+    async with asyncio.timeout(PATIENCE):
+        while (found := await claims.get("c", namespace="default")).status.capacity != more:
+            pass
+    assert not found.status.conditions
+    expanded, grown = driver.of("ControllerExpandVolume")[0], driver.of("NodeExpandVolume")[0]
+    assert (
+        expanded["capacity_range"]["required_bytes"] == grown["capacity_range"]["required_bytes"] == 2 << 20
+    )
+    assert grown["volume_path"] == driver.of("NodePublishVolume")[0]["target_path"]
+    volume = await bound(world)
+    assert volume.spec is not None
+    assert volume.spec.capacity == more
+
+
 async def test_a_claim_is_made_attached_mounted_and_all_of_it_undone(world: RealWorld):
     await driver_and_class(world, colour="blue")
     driver = Driver(stages=True, controls=CONTROLS)
@@ -70,7 +89,7 @@ async def test_a_claim_is_made_attached_mounted_and_all_of_it_undone(world: Real
     async with driver.serving(Paths(world.host.state_dir).plugins_registry), attaching(world, *rows):
         await ask(world)
         volume = await bound(world)
-        (created,) = driver.of("CreateVolume")
+        created = driver.of("CreateVolume")[0]
         assert created["name"] == volume.metadata.name
         assert created["capacity_range"]["required_bytes"] == 1 << 20
         assert volume.metadata.annotations[marks.PROVISIONED_BY] == NAME
@@ -83,10 +102,11 @@ async def test_a_claim_is_made_attached_mounted_and_all_of_it_undone(world: Real
         await world.until_ready("web")
         handle = volume.spec.csi.volume_handle
         assert await world.run("web", "cat", "/v/colour") == "blue"
-        (attached,) = driver.of("ControllerPublishVolume")
+        attached = driver.of("ControllerPublishVolume")[0]
         assert (attached["volume_id"], attached["node_id"]) == (handle, "machine-7")
-        (published,) = driver.of("NodePublishVolume")
+        published = driver.of("NodePublishVolume")[0]
         assert published["publish_context"] == {"device": "/dev/machine-7"}
+        await grows(world, driver)
         await world.client.resource(CLAIM).delete("c", namespace="default")
         await world.pods.delete("web", namespace="default", grace_period_seconds=0)
         await until(lambda: driver.of("DeleteVolume"))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from podling.agent.errors import VolumeFault
+from podling.api.types import core_v1
 from podling.runtime.cri.channel import CallFault, Channel
 from podling.runtime.interface import Unavailable
 
@@ -17,6 +18,7 @@ from .messages import CODEC, CONTROLLER, IDENTITY, NODE
 
 SECONDS = 120.0
 """How long a driver may take (kubelet's csiTimeout)."""
+EXPANSION = "EXPAND_VOLUME"
 MOUNT_GROUP, STAGING, SINGLE_WRITER = "VOLUME_MOUNT_GROUP", "STAGE_UNSTAGE_VOLUME", "SINGLE_NODE_MULTI_WRITER"
 _CODES = (
     "OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound", "AlreadyExists", "PermissionDenied",
@@ -115,10 +117,11 @@ async def _of_node(channel: Channel, method: str, fields: Mapping[str, Any]) -> 
 
 
 class Drivers:
-    """``staging`` is where volumes are staged, once for all Pods of the node."""
+    """``staging`` is where volumes are staged, once for all Pods of the node; ``on_published`` hears of volumes behind claims."""
 
     def __init__(self, staging: Path) -> None:
         self.staging = staging
+        self.on_published: Callable[[core_v1.PersistentVolume], None] = lambda _: None
         self._known: dict[str, Driver] = {}
 
     def get(self, name: str) -> Driver:

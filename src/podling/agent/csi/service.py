@@ -39,7 +39,9 @@ class Csi:
         self._registration = Registration(
             paths.plugins_registry, self.drivers, publish=self._publish, on_change=self._came
         )
-        self._sidecars = Sidecars(client, self.drivers, node=name, labels=labels, clock=clock, random=random)
+        self._sidecars = Sidecars(
+            client, self.drivers, node=name, labels=labels, clock=clock, random=random, pods=paths.pods
+        )
 
     def start(self) -> None:
         """The node must have its object.  Drivers come when they answer."""

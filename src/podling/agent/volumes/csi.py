@@ -93,6 +93,7 @@ async def set_up_persistent(ctx: Context, volume: core_v1.PersistentVolume) -> P
         ),
         root,
     )
+    ctx.objects.csi_drivers().on_published(volume)
     if block is not None:
         return place
     alone = not {"ReadWriteMany", "ReadOnlyMany"} & {*(spec.access_modes or [])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from podling.agent.csi import provisioning
 from podling.agent.csi.drivers import Driver, Drivers
@@ -15,7 +16,7 @@ from podling.client.informers import Informers
 
 
 class Desk:
-    """``node`` is this node's name, ``labels`` gives its labels."""
+    """``node`` is this node's name, ``labels`` gives its labels, ``pods`` is where its Pods' folders are."""
 
     def __init__(
         self,
@@ -26,8 +27,10 @@ class Desk:
         node: str,
         labels: Callable[[], Mapping[str, str]],
         events: EventRecorder,
+        pods: Path,
     ) -> None:
         self.client = client
+        self.pods = pods
         self.node = node
         self.events = events
         self.claims = informers.get(core_v1.PersistentVolumeClaim)
@@ -42,8 +45,12 @@ class Desk:
 
     def driver(self, name: str) -> Driver | None:
         """The driver, if it is here and Podling is to call its controller service."""
-        here = next((each for each in self._drivers.all() if each.name == name), None)
+        here = self.registered(name)
         return here if here and sidecars.is_built_in(self.csi_drivers.get("", name)) else None
+
+    def registered(self, name: str) -> Driver | None:
+        """The driver, if it is here, whoever calls its controller service."""
+        return next((each for each in self._drivers.all() if each.name == name), None)
 
     def speaks_to(self, driver: str) -> bool:
         """Whether this node does what any node with the driver could."""

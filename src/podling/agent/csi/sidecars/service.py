@@ -1,4 +1,4 @@
-"""Tells provisioner and attacher what has changed, and has them try again what failed.
+"""Tells provisioner, attacher and resizer what has changed, and has them try again what failed.
 
 Nothing is watched before the node has its first driver.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from podling.client.informers import Informers
 from .attacher import Attacher
 from .desk import Desk
 from .provisioner import Provisioner
+from .resizer import Resizer
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class Key(NamedTuple):
 
 
 class Sidecars:
-    """``node`` is this node's name, ``labels`` gives its labels."""
+    """``node`` is this node's name, ``labels`` gives its labels, ``pods`` is where its Pods' folders are."""
 
     def __init__(
         self,
@@ -54,14 +56,19 @@ class Sidecars:
         labels: Callable[[], Mapping[str, str]],
         clock: Clock,
         random: Random,
+        pods: Path,
     ) -> None:
         self._drivers = drivers
         self._informers = Informers(client, random=random)
         self._events = EventRecorder(client, component="csi-sidecars", instance=node, clock=clock)
-        desk = Desk(client, drivers, self._informers, node=node, labels=labels, events=self._events)
+        desk = Desk(
+            client, drivers, self._informers, node=node, labels=labels, events=self._events, pods=pods
+        )
         self._desk = desk
         self._provisioner = Provisioner(desk)
         self._attacher = Attacher(desk, clock)
+        self._resizer = Resizer(desk)
+        drivers.on_published = self._seen
         self._queue: WorkQueue[Key] = WorkQueue("csi-sidecars", backoff=RETRY, random=random)
         self._tasks = Tasks("csi sidecars")
         self._running = False
@@ -101,6 +108,9 @@ class Sidecars:
         if isinstance(obj, storage_v1.VolumeAttachment):
             name = obj.spec.source.persistent_volume_name or ""
             self._queue.add(Key(core_v1.PersistentVolume, "", name))
+        ref = obj.spec.claim_ref if isinstance(obj, core_v1.PersistentVolume) and obj.spec else None
+        if ref is not None:
+            self._queue.add(Key(core_v1.PersistentVolumeClaim, ref.namespace or "", ref.name or ""))
 
     def _changed(self, old: storage_v1.VolumeAttachment, new: storage_v1.VolumeAttachment) -> None:
         """What this service itself writes down of a failure must not have it try again at once."""
@@ -131,6 +141,7 @@ class Sidecars:
     async def _one(self, key: Key) -> None:
         if key.kind is core_v1.PersistentVolumeClaim:
             await self._provisioner.claim(key.namespace, key.name)
+            await self._resizer.claim(key.namespace, key.name)
         elif key.kind is core_v1.PersistentVolume:
             await self._provisioner.volume(key.name)
         else:
