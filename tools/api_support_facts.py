@@ -297,7 +297,7 @@ HONOURED: dict[str, dict[str, str]] = {
         "agent": "accessModes capacity claimRef csi hostPath local mountOptions persistentVolumeReclaimPolicy volumeMode",
     },
     "core_v1.CSIPersistentVolumeSource": {
-        "agent": "driver fsType nodePublishSecretRef nodeStageSecretRef readOnly volumeAttributes volumeHandle",
+        "agent": "*",
         "scheduler": "driver volumeHandle",
         "attachdetach": "driver volumeHandle",
     },
@@ -394,8 +394,11 @@ HONOURED: dict[str, dict[str, str]] = {
         )
     },
     # storage
-    "storage_v1.VolumeAttachmentSpec": {"attachdetach": "*"},
-    "storage_v1.VolumeAttachmentSource": {"attachdetach": "persistentVolumeName"},
+    "storage_v1.VolumeAttachmentSpec": {"attachdetach": "*", "agent": "*"},
+    "storage_v1.VolumeAttachmentSource": {
+        "attachdetach": "persistentVolumeName",
+        "agent": "persistentVolumeName",
+    },
     "storage_v1.CSIDriverSpec": {
         "attachdetach": "attachRequired",
         "agent": "attachRequired fsGroupPolicy podInfoOnMount requiresRepublish tokenRequests volumeLifecycleModes",
@@ -408,10 +411,10 @@ HONOURED: dict[str, dict[str, str]] = {
         "API server": "allowVolumeExpansion",
         "scheduler": "allowedTopologies provisioner volumeBindingMode",
         "persistentvolume": "provisioner volumeBindingMode",
-        "agent": "reclaimPolicy",
+        "agent": "allowedTopologies mountOptions parameters provisioner reclaimPolicy",
     },
-    "core_v1.TopologySelectorTerm": {"scheduler": "*"},
-    "core_v1.TopologySelectorLabelRequirement": {"scheduler": "*"},
+    "core_v1.TopologySelectorTerm": {"scheduler": "*", "agent": "*"},
+    "core_v1.TopologySelectorLabelRequirement": {"scheduler": "*", "agent": "*"},
     # scheduling, nodes, leases, endpoints
     "scheduling_v1.PriorityClass": {"API server": "globalDefault preemptionPolicy value"},
     "node_v1.RuntimeClass": {"agent": "handler", "API server": "overhead scheduling"},
@@ -463,9 +466,5 @@ REFUSED: dict[str, dict[str, tuple[str, str]]] = {
     "core_v1.PersistentVolumeSpec": {_OLD_VOLUMES: ("agent", _NO_PLUGIN)},
     "core_v1.EnvVarSource": {"fileKeyRef": ("agent", "its source is not supported by this node")},
     "core_v1.LifecycleHandler": {"tcpSocket": ("agent", "tcpSocket is not supported as a lifecycle handler")},
-    "storage_v1.StorageClass": {
-        "parameters": ("agent", "unknown parameter "),
-        "mountOptions": ("agent", "mount options are not supported"),
-    },
 }
 """Record -> fields -> who refuses the object or the Pod that uses them, and words that stand in the refusal."""

@@ -52,8 +52,8 @@ NOTES: dict[str, dict[str, str]] = {
     "core_v1.ServicePort": {"nodePort": "given by the API server; nothing listens there"},
     "scheduling_v1.PriorityClass": {"preemptionPolicy": "copied into Pods"},
     "storage_v1.StorageClass": {
-        "parameters": "of the built-in local provisioner; CSI provisioners read their own",
-        "mountOptions": "of the built-in local provisioner; CSI provisioners read their own",
+        "parameters": "of CSI drivers that the agent calls itself; refused for local volumes: `unknown parameter`",
+        "mountOptions": "of CSI drivers that the agent calls itself; refused for local volumes",
     },
 }
 """Remarks on single fields."""
@@ -75,7 +75,7 @@ STATUS: dict[str, str] = {
     "Job": "`job`",
     "CertificateSigningRequest": "`certificates`",
     "PodDisruptionBudget": "`disruption`; the API server takes evictions off",
-    "VolumeAttachment": "the driver's attacher",
+    "VolumeAttachment": "the driver's attacher, or the agent for drivers without one",
     "APIService": "API server, for groups that it serves itself",
     "FlowSchema": "API server",
     "SelfSubjectReview": "API server, in the answer",
@@ -127,8 +127,9 @@ GAPS: tuple[tuple[str, str], ...] = (
         "apiextensions_v1.CustomResourceDefinition: spec; apiregistration_v1.APIService: spec",
     ),
     (
-        "Volumes: no in-tree plugins but `local` and `hostPath`, attaching only with the driver's own attacher, no filling from a data source, "
-        "no tracking of capacity; the built-in provisioner's own volumes grow, others need their driver's resizer.",
+        "Volumes: no in-tree plugins but `local` and `hostPath`, no filling from a data source, no tracking of capacity. Making, attaching and "
+        "growing volumes of CSI drivers is their own sidecars' work, or the agent's where the CSIDriver says "
+        "`podling.dev/csi-controller: built-in`.",
         "storage_v1.VolumeAttributesClass: driverName parameters; "
         "storage_v1.CSIStorageCapacity: capacity maximumVolumeSize nodeTopology storageClassName",
     ),
