@@ -26,6 +26,8 @@ class Budget:
     def take(self, owner: str, size: int) -> bool:
         """Whether `owner` may hold so many bytes more; if so they are counted until `give`."""
         owned = self._owned.get(owner, 0)
+        if not size:
+            return True
         if self.used and self.used + size > self.limit:
             return False
         if owned and owned + size > self.limit // 2:
@@ -35,7 +37,9 @@ class Budget:
         return True
 
     def give(self, owner: str, size: int) -> None:
-        """So many bytes are held no more."""
+        """So many bytes are held no more; nothing was never counted."""
+        if not size:
+            return
         self.used -= size
         self._owned[owner] -= size
         if not self._owned[owner]:

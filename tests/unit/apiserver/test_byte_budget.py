@@ -39,3 +39,12 @@ def test_a_hold_gives_back_all_that_it_took():
         assert budget.used == 50
     hold.give_all()
     assert budget.used == 0
+
+
+def test_nothing_is_held_for_nobody():
+    budget = Budget(100)
+    with budget.hold() as one, budget.hold() as other:
+        assert one.take("10.0.0.1", 0)
+        assert other.take("10.0.0.1", 10)
+        other.give_all()
+    assert budget.used == 0
