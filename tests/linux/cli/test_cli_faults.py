@@ -77,7 +77,10 @@ def test_a_full_disk_is_told(cli):
             ["--cluster-cidr", "10.42.0.0/16", "--service-cidr", "10.42.0.0/20"],
             "cannot use --service-cidr 10.42.0.0/20: it overlaps",
         ),
-        (["--runtime", "docker"], "cannot use --runtime 'docker': it must be auto, oci, process, cri, simulated"),
+        (
+            ["--runtime", "docker"],
+            "cannot use --runtime 'docker': it must be auto, oci, process, cri, simulated",
+        ),
         (["--port", "70000"], "cannot use --port 70000: it must be between 0 and 65535"),
     ],
 )
