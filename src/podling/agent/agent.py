@@ -8,12 +8,10 @@ Stopping leaves containers running (the next agent adopts them) unless asked to 
 from __future__ import annotations
 
 import logging
-import shutil
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -28,24 +26,18 @@ from podling.client.events import EventRecorder
 from podling.client.informer import Handler
 from podling.client.informers import Informers
 from podling.network.host import Host
-from podling.runtime.interface import ContainerState, Images, Runtime, RuntimeInfo
+from podling.runtime.interface import Images, Runtime, RuntimeInfo
 
-from . import machine
+from . import housekeeping, machine
 from .claims import Claims
 from .config import AgentConfig
 from .csi.service import Csi
-from .eviction.manager import Evictions
-from .eviction.observer import Observer
 from .eviction.pressure import Pressure
 from .hooks import Hooks
-from .imagegc import use
-from .imagegc.collector import ImageGarbage
-from .imagegc.decision import Disk
 from .imagepull.puller import ImagePuller
 from .imagepull.records import PullRecords
 from .kit import Kit, NodeFacts
 from .localpath import LocalPath
-from .logs.rotate import LogRotation, RunningLog
 from .node import allocatable
 from .node import events as nodeevents
 from .node.registration import NodeObject
@@ -54,13 +46,10 @@ from .paths import Paths
 from .permits import Permits
 from .podcertificates import PodCertificates
 from .pods import Pods
-from .probes.answer import Prober
-from .probes.exec import ExecProber
-from .probes.grpc import GrpcProber
+from .probes import probers
 from .probes.http import HttpProber
 from .probes.manager import ProbeManager
-from .probes.scripted import ScriptedProber
-from .probes.tcp import TcpProber
+from .probes.probers import SIMULATED
 from .references import References
 from .server.access import Authorize, administrators_only
 from .staticpods import Manifests
@@ -78,8 +67,7 @@ NO_CLUSTER_DNS = (
     '"ClusterFirst" policy. Falling back to "Default" policy.'
 )
 STOP_SECONDS = 30.0
-SIMULATED, PROCESS = "simulated", "process"
-_RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
+PROCESS = "process"
 
 
 class Agent(Service):
@@ -212,56 +200,12 @@ class Agent(Service):
         free_disk: Callable[[], Awaitable[int]] | None = None
         if kit.info.name != SIMULATED:  # its images take no room on the disk, and no driver mounts for it
             self._csi.start()
-            garbage = self._image_garbage(kit)
+            garbage = housekeeping.image_garbage(kit, self._images, self.pods, node)
             free_disk = garbage.remove_unused
             self.tasks.start(garbage.run(), name="image garbage")
-        self.tasks.start(self._log_rotation(kit).run(), name="log rotation")
-        self.tasks.start(self._evictions(kit, free_disk).run(), name="evictions")
-
-    def _evictions(self, kit: Kit, free_disk: Callable[[], Awaitable[int]] | None) -> Evictions:
-        assert self._node is not None
-        node = self._node
-        self._pressure.on_change = node.changed
-        return Evictions(
-            kit,
-            self.pods,
-            observer=Observer(kit),
-            pressure=self._pressure,
-            settings=kit.config.eviction,
-            node=lambda: node.node,
-            free_disk=free_disk,
-        )
-
-    def _image_garbage(self, kit: Kit) -> ImageGarbage:
-        assert self._node is not None
-        node, folder = self._node, kit.images.records.folder
-
-        def disk() -> Disk:
-            found = shutil.disk_usage(folder)
-            return Disk(found.total, found.free)
-
-        return ImageGarbage(
-            self._images,
-            kit.config.image_garbage,
-            records=kit.images.records,
-            disk=disk,
-            used=lambda: use.in_use(
-                (one for uid in kit.observed.pods() for one in kit.observed.containers(uid)),
-                (worker.memory.pod for worker in self.pods.workers()),
-            ),
-            tell=lambda reason, message: kit.tell_node(node.node, "Warning", reason, message),
-            on_removed=node.changed,
-            clock=kit.clock,
-        )
-
-    def _log_rotation(self, kit: Kit) -> LogRotation:
-        return LogRotation(
-            lambda: _running_logs(kit),
-            kit.runtime.reopen_log,
-            clock=kit.clock,
-            max_bytes=kit.config.log_bytes,
-            max_files=kit.config.log_files,
-        )
+        self.tasks.start(housekeeping.log_rotation(kit).run(), name="log rotation")
+        evictions = housekeeping.evictions(kit, self.pods, node, self._pressure, free_disk)
+        self.tasks.start(evictions.run(), name="evictions")
 
     async def _drain(self) -> None:
         if self._node is not None:
@@ -326,7 +270,7 @@ class Agent(Service):
             references=references,
             tokens=tokens,
             probes=ProbeManager(
-                _probers(self.runtime, info, self.host, self._http),
+                probers.of(self.runtime, info, self.host, self._http),
                 tell=self._tell,
                 clock=clock,
                 random=random,
@@ -371,7 +315,7 @@ class Agent(Service):
                 machine.capacity(found, config), config.reserved, config.eviction.thresholds
             ),
             memory=found.memory if config.memory is None else config.memory,
-            resolv_conf=_resolv_conf(),
+            resolv_conf=machine.resolv_conf(),
             is_machine=self._is_machine(info),
             group="" if info.name in (SIMULATED, PROCESS) else self.host.cgroup,
         )
@@ -418,40 +362,3 @@ class Agent(Service):
 
     def _tell(self, pod: core_v1.Pod, container: str, type: str, reason: str, message: str) -> None:
         self.kit.tell(pod, type, reason, message, container=container)
-
-
-def _probers(runtime: Runtime, info: RuntimeInfo, host: Host, http: HttpProber) -> Mapping[str, Prober]:
-    if info.name == SIMULATED:
-        scripted = ScriptedProber(runtime)
-        return {"exec": ExecProber(runtime), "http_get": scripted, "tcp_socket": scripted, "grpc": scripted}
-    return {
-        "exec": ExecProber(runtime),
-        "http_get": http,
-        "tcp_socket": TcpProber(host),
-        "grpc": GrpcProber(host),
-    }
-
-
-def _resolv_conf() -> str:
-    """The host's resolver file; behind a resolver that only listens on loopback the file that it got its servers from."""
-    text = ""
-    for path in _RESOLV_CONF:
-        try:
-            found = path.read_text()
-        except OSError:
-            continue
-        text = text or found
-        servers = [line.split()[1] for line in found.splitlines() if line.startswith("nameserver ")]
-        if any(not server.startswith("127.") and server != "::1" for server in servers):
-            return found
-    return text
-
-
-def _running_logs(kit: Kit) -> Iterator[RunningLog]:
-    for uid in kit.observed.pods():
-        folders = {sandbox.id: sandbox for sandbox in kit.observed.sandboxes(uid)}
-        for container in kit.observed.containers(uid):
-            sandbox = folders.get(container.sandbox_id)
-            if container.state is ContainerState.RUNNING and sandbox is not None and container.log_path:
-                folder = kit.paths.all_logs / f"{sandbox.namespace}_{sandbox.name}_{sandbox.uid}"
-                yield RunningLog(container.id, folder / container.log_path)

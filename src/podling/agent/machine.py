@@ -17,6 +17,7 @@ from podling.api.quantity import Format
 
 from .config import AgentConfig
 
+_RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 _ARCHITECTURES = {
     "x86_64": "amd64",
     "aarch64": "arm64",
@@ -98,3 +99,18 @@ def _os_name(release: str) -> str:
         if name == "PRETTY_NAME":
             return value.strip('"')
     return "Linux"
+
+
+def resolv_conf() -> str:
+    """The host's resolver file; behind a resolver that only listens on loopback the file that it got its servers from."""
+    text = ""
+    for path in _RESOLV_CONF:
+        try:
+            found = path.read_text()
+        except OSError:
+            continue
+        text = text or found
+        servers = [line.split()[1] for line in found.splitlines() if line.startswith("nameserver ")]
+        if any(not server.startswith("127.") and server != "::1" for server in servers):
+            return found
+    return text

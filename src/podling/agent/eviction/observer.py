@@ -13,12 +13,11 @@ import os
 from pathlib import Path
 
 from podling.agent.kit import Kit
+from podling.agent.probes.probers import SIMULATED
 from podling.agent.server import procfs
 from podling.runtime.cgroups import Layout, detect, usage
 
 from .signals import Observation
-
-SIMULATED = "simulated"
 
 
 class Observer:
