@@ -70,10 +70,12 @@ UPSTREAM = {
 }
 """kubernetes pkg/kubelet/events/event.go, and what the kubelet's other packages give as they go."""
 PROVISIONER = {
+    "FileSystemResizeRequired",
     "Provisioning",
     "ProvisioningFailed",
     "ProvisioningSucceeded",
     "Resizing",
+    "VolumeFailedDelete",
     "VolumeResizeSuccessful",
 }
 """sigs.k8s.io/sig-storage-lib-external-provisioner and external-resizer, whose part the agent plays."""
