@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from agent_world import NODE, AgentWorld, container, is_ready, phase
 
+from podling.api.errors import NotFound
 from podling.api.types import core_v1
 from podling.runtime.interface import ContainerState
 from podling.testing.virtualtime import virtual
@@ -92,6 +93,9 @@ async def test_deleted_mirror_comes_back_and_its_pod_runs_on(tmp_path: Path, fol
         first = await shown(world)
         for grace in (30, 0):
             await world.pods.delete(NAME, namespace="default", grace_period_seconds=grace)
+            await asyncio.sleep(0.5)
+            with pytest.raises(NotFound):  # long enough for `kubectl delete` to see it
+                await world.pods.get(NAME, namespace="default")
             second = await shown(world, other_than(first))
             assert container(second).container_id == container(first).container_id
             assert container(second).restart_count == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -176,13 +177,15 @@ class Driver:
             )
         )
         path = folder / "test-reg.sock"
-        server.add_insecure_port(f"unix://{path}")
-        await server.start()
+        inside = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # the kernel takes short names only
         try:
+            server.add_insecure_port(f"unix:///proc/self/fd/{inside}/{path.name}")
+            await server.start()
             yield path
         finally:
             await server.stop(None)
             path.unlink(missing_ok=True)
+            os.close(inside)
 
     def _controller(self) -> grpc.GenericRpcHandler:
         acts = {

@@ -23,6 +23,8 @@ from . import manifest
 log = logging.getLogger(__name__)
 
 _AGAIN = Backoff(first=0.5, cap=60.0)
+RETURN_SECONDS = 1.0
+"""How long a mirror that somebody deletes is gone: he who waits for its end sees it, as with the kubelet's next sync."""
 
 
 class Name(NamedTuple):
@@ -84,22 +86,27 @@ class Mirrors:
         name = Name.of(pod)
         known = self._known.get(name)
         if known is not None and known.metadata.uid == pod.metadata.uid:
-            self._know(name, None)
+            self._forget(name, seconds=RETURN_SECONDS)
 
     def of(self, static: core_v1.Pod) -> core_v1.Pod | None:
         """The static Pod's own mirror."""
         known = self._known.get(Name.of(static))
         return known if known is not None and manifest.is_mirror_of(known, static) else None
 
-    def _know(self, name: Name, pod: core_v1.Pod | None) -> None:
-        if pod is None:
-            self._known.pop(name, None)
-        else:
-            self._known[name] = pod
+    def _know(self, name: Name, pod: core_v1.Pod) -> None:
+        self._known[name] = pod
+        self._tell(name)
+        self._queue.add(name)
+
+    def _forget(self, name: Name, *, seconds: float) -> None:
+        self._known.pop(name, None)
+        self._tell(name)
+        self._queue.add_after(name, seconds)
+
+    def _tell(self, name: Name) -> None:
         static = self._running(name)
         if static is not None:
             self._show(static, self.of(static))
-        self._queue.add(name)
 
     async def _work(self) -> None:
         while True:
@@ -133,7 +140,9 @@ class Mirrors:
             await self._pods.delete(name.name, namespace=name.namespace, grace_period_seconds=0, uid=uid)
         except (NotFound, Conflict):
             log.debug("mirror %s is gone already", name)
-        self.gone(pod)
+        if self._known.get(name) is pod:
+            is_asked_for = pod.metadata.deletion_timestamp is not None
+            self._forget(name, seconds=RETURN_SECONDS if is_asked_for else 0.0)
 
 
 def _is_stale(mirror: core_v1.Pod, static: core_v1.Pod) -> bool:
