@@ -141,7 +141,7 @@ GAPS: tuple[tuple[str, str], ...] = (
         "core_v1.PodSpec: evictionResponders; core_v1.PodSecurityContext: seLinuxChangePolicy",
     ),
     (
-        "Access is not reviewed by field and label selectors; leaders are not chosen by LeaseCandidates; ComponentStatuses are answered with 501.",
+        "Access is not reviewed by field and label selectors; leaders are not chosen by LeaseCandidates; of ComponentStatuses there is the store's alone.",
         "authorization_v1.ResourceAttributes: fieldSelector labelSelector; coordination_v1beta1.LeaseCandidate: spec",
     ),
     (

@@ -10,6 +10,7 @@ from podling.api.types import meta_v1
 
 from . import deprecation, reviews, subresources
 from .call import Call, Serve, Services
+from .componentstatus import VERBS as COMPONENTS
 from .request import Request, RequestInfo, Response, UserInfo
 from .resource import Resource
 from .usage.serve import VERBS as USAGE
@@ -17,6 +18,8 @@ from .verbs import VERBS
 
 _ANYWHERE = {"list", "watch", "deletecollection"}
 _NEEDS_NAME = {"get", "update", "patch", "delete"}
+_MADE = {**USAGE, **COMPONENTS}
+"""What is made as it is asked for, by kind and verb."""
 
 
 class WrongMethod(errors.MethodNotAllowed):
@@ -52,7 +55,7 @@ def _verb(row: Resource, info: RequestInfo, method: str) -> Serve:
     if not named and verb in _NEEDS_NAME:
         raise WrongMethod
     if not kind.is_stored:
-        return USAGE.get((kind, verb)) or reviews.serve_of(kind)
+        return _MADE.get((kind, verb)) or reviews.serve_of(kind)
     return VERBS[verb]
 
 

@@ -230,3 +230,11 @@ async def test_a_bootstrap_role_is_put_right_unless_its_owner_took_it_over(clock
     assert "aggregationRule" not in (await api.get(f"{roles}/edit")).json
     await second.close()
     await store.close()
+
+
+async def test_component_statuses_tell_of_the_store(api):
+    (told,) = (await api.get("/api/v1/componentstatuses")).json["items"]
+    assert told["metadata"]["name"] == "etcd-0"
+    assert told["conditions"] == [{"type": "Healthy", "status": "True", "message": "ok"}]
+    assert (await api.get("/api/v1/componentstatuses/etcd-0")).json["conditions"] == told["conditions"]
+    assert (await api.get("/api/v1/componentstatuses/scheduler")).status == 404

@@ -38,8 +38,6 @@ PATIENCE = 60.0
 # Not held to the document, as upstream's answers would not pass either: deletions, which answer with a Status or with the object, and Events, whose eventTime may be null.
 SLOW = ("watch", "follow", "timeoutSeconds", "timeout")
 """Options that make an answer wait."""
-UNSERVED = ("/componentstatuses",)
-"""What is published and answered with 501, in so many words."""
 BY_PLURAL = {row.plural: row for row in STORED}
 
 
@@ -116,7 +114,7 @@ class Listening:
         for path in sorted(index):
             raw = self.session.get(self.url + index[path]["serverRelativeURL"], timeout=PATIENCE).json()
             found += [each.ok() for each in schemathesis.openapi.from_dict(raw).get_all_operations()]
-        return [each for each in found if not any(part in each.path for part in UNSERVED)]
+        return found
 
     def try_out(self, operation: Any, *, examples: int) -> None:
         """Send that many requests of an operation."""
