@@ -5,33 +5,10 @@ from __future__ import annotations
 from podling.api import codec, times
 from podling.api.object import Object
 from podling.api.types import certificates_v1
-from podling.apiserver import body, render
-from podling.apiserver.call import Call, Serve
-from podling.apiserver.change import APPROVAL, change
-from podling.apiserver.options import write_options
-from podling.apiserver.request import Response
-from podling.apiserver.verbs import get
-from podling.apiserver.verbs.patch import maker
+from podling.apiserver.call import Call
+from podling.apiserver.change import APPROVAL
 
-
-async def update(call: Call) -> Response:
-    options = write_options(call.request.query, "UpdateOptions")
-    outcome = await change(
-        call,
-        lambda old, _: _decided(call, body.read_object(call, options), old),
-        options=options,
-        scope=APPROVAL,
-    )
-    return render.one(call, outcome.value)
-
-
-async def patch(call: Call) -> Response:
-    options = write_options(call.request.query, "PatchOptions")
-    make, scope = maker(call, options, APPROVAL)
-    outcome = await change(
-        call, lambda old, stored: _decided(call, make(old, stored), old), options=options, scope=scope
-    )
-    return render.one(call, outcome.value)
+from . import partial
 
 
 def _decided(call: Call, new: Object, old: Object) -> Object:
@@ -51,4 +28,4 @@ def _decided(call: Call, new: Object, old: Object) -> Object:
     return new
 
 
-VERBS: dict[str, Serve] = {"get": get.serve, "patch": patch, "update": update}
+VERBS = partial.verbs(APPROVAL, _decided)

@@ -7,37 +7,14 @@ from collections.abc import Iterator
 from podling.api import codec, errors, field
 from podling.api.object import Object
 from podling.api.types import core_v1
-from podling.apiserver import body, render
-from podling.apiserver.call import Call, Serve
-from podling.apiserver.change import Scope, change
-from podling.apiserver.options import write_options
-from podling.apiserver.request import Response
+from podling.apiserver.call import Call
+from podling.apiserver.change import Scope
 from podling.apiserver.validation import pod_spec
-from podling.apiserver.verbs import get
-from podling.apiserver.verbs.patch import maker
+
+from . import partial
 
 SCOPE = Scope("ephemeralcontainers", part="given")
 PATH = field.Path("spec") / "ephemeralContainers"
-
-
-async def update(call: Call) -> Response:
-    options = write_options(call.request.query, "UpdateOptions")
-    outcome = await change(
-        call,
-        lambda old, _: _only_containers(call, body.read_object(call, options), old),
-        options=options,
-        scope=SCOPE,
-    )
-    return render.one(call, outcome.value)
-
-
-async def patch(call: Call) -> Response:
-    options = write_options(call.request.query, "PatchOptions")
-    make, scope = maker(call, options, SCOPE)
-    outcome = await change(
-        call, lambda old, stored: _only_containers(call, make(old, stored), old), options=options, scope=scope
-    )
-    return render.one(call, outcome.value)
 
 
 def _only_containers(call: Call, given: Object, old: Object) -> Object:
@@ -69,4 +46,4 @@ def _faults(pod: core_v1.Pod, old: core_v1.Pod) -> Iterator[field.FieldError]:
             )
 
 
-VERBS: dict[str, Serve] = {"get": get.serve, "patch": patch, "update": update}
+VERBS = partial.verbs(SCOPE, _only_containers)

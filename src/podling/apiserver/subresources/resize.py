@@ -9,36 +9,13 @@ from __future__ import annotations
 from podling.api import codec, errors
 from podling.api.object import Object
 from podling.api.types import core_v1
-from podling.apiserver import body, render
-from podling.apiserver.call import Call, Serve
-from podling.apiserver.change import Scope, change
-from podling.apiserver.options import write_options
-from podling.apiserver.request import Response
+from podling.apiserver.call import Call
+from podling.apiserver.change import Scope
 from podling.apiserver.validation import pod_resize
-from podling.apiserver.verbs import get
-from podling.apiserver.verbs.patch import maker
+
+from . import partial
 
 SCOPE = Scope("resize", part="given")
-
-
-async def update(call: Call) -> Response:
-    options = write_options(call.request.query, "UpdateOptions")
-    outcome = await change(
-        call,
-        lambda old, _: _only_resources(call, body.read_object(call, options), old),
-        options=options,
-        scope=SCOPE,
-    )
-    return render.one(call, outcome.value)
-
-
-async def patch(call: Call) -> Response:
-    options = write_options(call.request.query, "PatchOptions")
-    make, scope = maker(call, options, SCOPE)
-    outcome = await change(
-        call, lambda old, stored: _only_resources(call, make(old, stored), old), options=options, scope=scope
-    )
-    return render.one(call, outcome.value)
 
 
 def _only_resources(call: Call, given: Object, old: Object) -> Object:
@@ -66,4 +43,4 @@ def _merged(given: list[core_v1.Container], stored: list[core_v1.Container]) -> 
     return stored
 
 
-VERBS: dict[str, Serve] = {"get": get.serve, "patch": patch, "update": update}
+VERBS = partial.verbs(SCOPE, _only_resources)
